@@ -61,7 +61,8 @@ declare module 'buffer-layout' {
 	/** `count` equal elements; a count that is a layout is read from the buffer. */
 	export class Sequence<T = unknown> extends Layout<T[]> {
 		constructor(
-			elementLayout: Layout<T>, count: number | ExternalLayout, property?: string);
+			elementLayout: Layout<T>, count: number | ExternalLayout,
+			property?: string);
 		readonly elementLayout: Layout<T>;
 		readonly count: number | ExternalLayout;
 	}
@@ -78,7 +79,7 @@ declare module 'buffer-layout' {
 		offsetOf(property: string): number | undefined;
 	}
 
-	/** Bit fields of a word of 1 to 4 bytes; the first one added is the lowest, or with msb highest. */
+	/** Bit fields of a word of 1 to 4 bytes, lowest first; with msb, highest first. */
 	export class BitStructure<T = Record<string, number | boolean>> extends Layout<T> {
 		constructor(word: UInt, msb?: boolean, property?: string);
 		constructor(word: UInt, property?: string);
@@ -87,7 +88,7 @@ declare module 'buffer-layout' {
 		readonly fields: readonly BitField[];
 		/** `property` undefined: bits that are skipped. */
 		addField(bits: number, property?: string): BitField;
-		addBoolean(property?: string): Boolean;
+		addBoolean(property?: string): BooleanField;
 		fieldFor(property: string): BitField | undefined;
 	}
 	export class BitField<T = number> {
@@ -151,7 +152,8 @@ declare module 'buffer-layout' {
 	export function bits<T = Record<string, number | boolean>>(
 		word: UInt, msb?: boolean, property?: string): BitStructure<T>;
 	export function seq<T>(
-		elementLayout: Layout<T>, count: number | ExternalLayout, property?: string): Sequence<T>;
+		elementLayout: Layout<T>, count: number | ExternalLayout,
+		property?: string): Sequence<T>;
 	export function blob(length: number | ExternalLayout, property?: string): Blob;
 	export function cstr(property?: string): CString;
 	export function utf8(maxSpan?: number, property?: string): UTF8;

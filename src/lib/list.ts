@@ -3,7 +3,7 @@
  * include/linux/list.h: circular doubly linked lists. A list_head is a node number of the shared
  * pool (struct.ts); 0 is no node.
  */
-import { VM_BUG_ON } from './bug.ts';
+import { BUG } from './bug.ts';
 import { list_heads, type list_head } from './struct.ts';
 
 const { next, prev } = list_heads;
@@ -14,7 +14,6 @@ export function INIT_LIST_HEAD(head: list_head): void {
 }
 
 function __list_add(entry: list_head, before: list_head, after: list_head): void {
-	VM_BUG_ON(next[before] !== after || prev[after] !== before, 'list: neighbours disagree');
 	prev[after] = entry;
 	next[entry] = after;
 	prev[entry] = before;
@@ -34,7 +33,8 @@ export function list_add_tail(entry: list_head, head: list_head): void {
 function __list_del_entry(entry: list_head): void {
 	const after = next[entry], before = prev[entry];
 
-	VM_BUG_ON(prev[after] !== entry || next[before] !== entry, 'list: entry is on no list');
+	if (prev[after] !== entry || next[before] !== entry)
+		BUG('list: entry is on no list');
 	prev[after] = before;
 	next[before] = after;
 }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The walk and the TLB against the least that could do the same job: a hand-unrolled walk over the
+ * same tables, and a set-associative look-up without rights, counts or address check. Each task is
+ * BATCH accesses over 64 pages (walk) or as many as the TLB holds in three quarters of its ways.
+ */
+import { mmu_init, mmu_translate, mmu_walk, MMU_READ, MMU_USER, MMU_WRITE, write_cr3 }
+	from '../src/arch/mmu.ts';
+import { _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_TABLE, NX_HI, PAGE_SHARED }
+	from '../src/arch/pgtable_types.ts';
+import { ram, use_frame } from '../src/arch/ram.ts';
+import { resetArena } from '../src/lib/arena.ts';
+import type { Tasks } from './pairs.ts';
+
+export const BATCH = 4096;
+const PAGES = 512;
+const BASE = 0x7f1234400000;
+const [TOP, PUD, PMD, PTE, FIRST] = [16, 17, 18, 19, 32];
+
+/** A machine with PAGES pages mapped from BASE. */
+function prepare(): void {
+	resetArena();
+	mmu_init(1, false);
+	use_frame(FIRST + PAGES);
+	const tables = [[TOP, PUD, 2 ** 39], [PUD, PMD, 2 ** 30], [PMD, PTE, 2 ** 21]] as const;
+	for (const [table, next, size] of tables)
+		ram[table * 1024 + Math.floor(BASE / size) % 512 * 2] = next << 12 | _PAGE_TABLE;
+	for (let i = 0; i < PAGES; i++) {
+		ram[PTE * 1024 + i * 2] = FIRST + i << 12 | PAGE_SHARED;
+		ram[PTE * 1024 + i * 2 + 1] = NX_HI;
+	}
+	write_cr3(0, TOP * 4096);
+}
+
+/* Written out by hand: index, test present, set accessed and dirty. */
+function handWalk(top: number, addr: number): number {
+	const lo = addr | 0, hi = Math.floor(addr / 0x100000000) | 0;
+	const p4 = top + (hi >>> 6 & 0x3fe), e4 = ram[p4]!;
+	if (!(e4 & _PAGE_PRESENT))
+		return 0;
+	if (!(e4 & _PAGE_ACCESSED))
+		ram[p4] = e4 | _PAGE_ACCESSED;
+	const p3 = ((e4 & ~0xfff) >>> 2) + ((hi << 3 | lo >>> 29) & 0x3fe), e3 = ram[p3]!;
+	if (!(e3 & _PAGE_PRESENT))
+		return 0;
+	if (!(e3 & _PAGE_ACCESSED))
+		ram[p3] = e3 | _PAGE_ACCESSED;
+	const p2 = ((e3 & ~0xfff) >>> 2) + (lo >>> 20 & 0x3fe), e2 = ram[p2]!;
+	if (!(e2 & _PAGE_PRESENT))
+		return 0;
+	if (!(e2 & _PAGE_ACCESSED))
+		ram[p2] = e2 | _PAGE_ACCESSED;
+	const p1 = ((e2 & ~0xfff) >>> 2) + (lo >>> 11 & 0x3fe), e1 = ram[p1]!;
+	if (!(e1 & _PAGE_PRESENT))
+		return 0;
+	const want = _PAGE_ACCESSED | _PAGE_DIRTY;
+	if ((e1 & want) !== want)
+		ram[p1] = e1 | want;
+	return e1 & ~0xfff | 1;
+}
+
+/* A table of the TLB's shape, with nothing in it but page numbers and frames. */
+const SETS = 128, WAYS = 8;
+const bareTags = new Float64Array(SETS * WAYS), bareFrames = new Int32Array(SETS * WAYS);
+function bareLookup(addr: number): number {
+	const lo = addr | 0, page = Math.floor(addr * 2 ** -12);
+	let slot = (lo >>> 12 & (SETS - 1)) * WAYS;
+
+	for (const end = slot + WAYS; slot < end; slot++) {
+		if (bareTags[slot] === page)
+			return (bareFrames[slot]! & ~0xfff | lo & 0xfff) >>> 0;
+	}
+	return -1;
+}
+
+const WALK_PAGES = 64;
+/* The aging of reclaim: what a walk then sets again. */
+function age(): void {
+	for (let i = 0; i < WALK_PAGES; i++)
+		ram[PTE * 1024 + i * 2]! &= ~(_PAGE_ACCESSED | _PAGE_DIRTY);
+}
+
+/** Sums, so that no work is idle; the two of a pair must be equal. */
+export const sums: Record<string, number> = {};
+
+/** Add the tasks: pairs `X` and `X bare`. */
+export function addArchTasks(bench: Tasks): void {
+	prepare();
+	for (let i = 0; i < PAGES; i++) {
+		mmu_translate(0, BASE + i * 4096, MMU_READ | MMU_USER);
+		const page = Math.floor((BASE + i * 4096) / 4096), set = (page % SETS) * WAYS;
+		let slot = set;
+		while (bareTags[slot] !== 0)
+			slot++;
+		bareTags[slot] = page;
+		bareFrames[slot] = FIRST + i << 12;
+	}
+	const top = TOP * 1024;
+
+	for (const aged of [false, true]) {
+		const name = aged ? 'walk setting A and D' : 'walk';
+		bench.add(`${name} bare`, () => {
+			let sum = 0;
+			for (let i = 0; i < BATCH; i++) {
+				if (aged && i % WALK_PAGES === 0)
+					age();
+				sum += handWalk(top, BASE + (i & WALK_PAGES - 1) * 4096) >>> 12;
+			}
+			sums[`${name} bare`] = sum;
+		});
+		bench.add(name, () => {
+			let sum = 0;
+			for (let i = 0; i < BATCH; i++) {
+				if (aged && i % WALK_PAGES === 0)
+					age();
+				sum += mmu_walk(0, BASE + (i & WALK_PAGES - 1) * 4096,
+					MMU_WRITE | MMU_USER) >>> 12;
+			}
+			sums[name] = sum;
+		});
+	}
+	bench.add('tlb hit bare', () => {
+		let sum = 0;
+		for (let i = 0; i < BATCH; i++)
+			sum += bareLookup(BASE + (i & PAGES - 1) * 4096 + 8);
+		sums['tlb hit bare'] = sum;
+	});
+	bench.add('tlb hit', () => {
+		let sum = 0;
+		for (let i = 0; i < BATCH; i++)
+			sum += mmu_translate(0, BASE + (i & PAGES - 1) * 4096 + 8, MMU_READ | MMU_USER);
+		sums['tlb hit'] = sum;
+	});
+}
+
+/** Pairs of a task and what it is measured against, with the largest ratio of their times. */
+export const archBounds = [
+	['walk', 'walk bare', 1.3],
+	['walk setting A and D', 'walk setting A and D bare', 1.3],
+	['tlb hit', 'tlb hit bare', 1.5],
+] as const;

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * npm run bench [-- --json]: a table of what is claimed about speed and memory, with its bound.
+ * Exit status 1 if a bound is not met.
+ */
+import { BATCH, addArchTasks, archBounds, sums } from './arch.ts';
+import { LRU_BATCH, addLruTasks, lruBounds } from './lru.ts';
+import { processRows, machineRows } from './machine.ts';
+import { measurePairs, type Row } from './pairs.ts';
+
+/** A quantity that is bounded by itself. */
+export interface Quantity {
+	readonly name: string;
+	readonly value: number;
+	readonly unit: string;
+	readonly bound: number;
+	/** What it was measured against, where the bound is a ratio. */
+	readonly note?: string;
+}
+
+const ratios: Row[] = [
+	...await measurePairs(addArchTasks, archBounds, BATCH),
+	...await measurePairs(addLruTasks, lruBounds, LRU_BATCH),
+];
+for (const [task, base] of archBounds)
+	if (sums[task] !== sums[base])
+		throw new Error(`${task}: ${sums[task]}, but ${base}: ${sums[base]}`);
+const quantities: Quantity[] = [...machineRows(), ...processRows()];
+const met = ratios.every((r) => r.ratio <= r.bound) && quantities.every((q) => q.value <= q.bound);
+
+if (process.argv.includes('--json')) {
+	console.log(JSON.stringify({ schema: 1, node: process.version, ratios, quantities, met }));
+} else {
+	const verdict = (ok: boolean) => ok ? 'met' : 'NOT MET';
+	const number = (n: number) => n.toFixed(n < 10 ? 2 : 1).padStart(9);
+	console.log(`node ${process.version}\n`);
+	console.log(`${'ratio'.padEnd(34)}       ns  against    ratio    bound`);
+	for (const { name, nsTask, nsBase, ratio, bound } of ratios)
+		console.log(name.padEnd(34) + number(nsTask) + number(nsBase) + number(ratio) +
+			number(bound) + `  ${verdict(ratio <= bound)}`);
+	console.log(`\n${'quantity'.padEnd(44)}    value    bound`);
+	for (const { name, value, unit, bound, note } of quantities)
+		console.log(`${name}, ${unit}`.padEnd(44) + number(value) + number(bound) +
+			`  ${verdict(value <= bound)}${note ? `  (${note})` : ''}`);
+}
+process.exitCode = met ? 0 : 1;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Claims about speed are ratios within one run: a task and what it is measured against, in turn,
+ * several times over; the median of the rounds' ratios is what counts.
+ */
+import { Bench } from 'tinybench';
+
+export interface Row {
+	readonly name: string;
+	/** Median time of one operation of the task and of what it is measured against, in ns. */
+	readonly nsTask: number;
+	readonly nsBase: number;
+	readonly ratio: number;
+	readonly bound: number;
+}
+
+/** Where tasks are put by name. */
+export interface Tasks {
+	add(name: string, task: () => void): unknown;
+}
+
+const ROUNDS = 5;
+const MS_ROUND = 120;
+
+export function median(values: readonly number[]): number {
+	const sorted = [...values].sort((a, b) => a - b);
+	const half = sorted.length >> 1;
+
+	return sorted.length % 2 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
+
+/**
+ * Measure tasks pair by pair.
+ * @param add adds the tasks; they are run again for every pair
+ * @param bounds task, what it is measured against, the largest ratio allowed
+ * @param operations how many of them one call of a task does
+ */
+export async function measurePairs(
+	add: (tasks: Tasks) => void, bounds: readonly (readonly [string, string, number])[],
+	operations: number,
+): Promise<Row[]> {
+	const all = new Map<string, () => void>();
+	const rows: Row[] = [];
+
+	add({ add: (name, task) => all.set(name, task) });
+	for (const [name, base, bound] of bounds) {
+		const times: { task: number; base: number }[] = [];
+		for (let round = 0; round <= ROUNDS; round++) {
+			const ns = (task: string): Promise<number> => timeOf(all.get(task)!);
+			const measured = { task: await ns(name), base: await ns(base) };
+			/* The first round warms up. */
+			if (round > 0)
+				times.push(measured);
+		}
+		rows.push({
+			name, bound,
+			nsTask: median(times.map((t) => t.task)) / operations,
+			nsBase: median(times.map((t) => t.base)) / operations,
+			ratio: median(times.map((t) => t.task / t.base)),
+		});
+	}
+	return rows;
+}
+
+/* Median time of a call of a task, in ns. */
+async function timeOf(task: () => void): Promise<number> {
+	const one = new Bench({ time: MS_ROUND, warmup: false });
+
+	one.add('task', task);
+	await one.run();
+	const { result } = one.tasks[0]!;
+	if (!('latency' in result))
+		throw new Error('a task did not run');
+	return result.latency.p50 * 1e6;
+}

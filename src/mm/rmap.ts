@@ -1,0 +1,1241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mm/rmap.c, v5.10, and the inlines of include/linux/rmap.h that call it
+ * Left out, with their places kept by a word: hugetlb pages, KSM, device-private memory, poisoned
+ *	pages, userfaultfd, huge mappings by PMD (page_flags.ts says that no page is compound):
+ *	none of these exists here. Cache flushes, which x86 has none of.
+ * Lock order modelled: mmap_lock > page lock > i_mmap_rwsem > anon_vma root rwsem. The page-table
+ *	lock, lru_lock and those below them are one order of events.
+ *
+ *	page->mapping (anon) --------------> anon_vma --rb_root--> avc, avc, avc  by page offset
+ *	                                      ^  |root              |    |    |
+ *	vma->anon_vma_chain --> avc ----------+  v                  v    v    v
+ *	                       (newest first)   anon_vma (lock)    vma  vma  vma
+ *
+ * An area is linked to its own anon_vma, where its new pages go, and to those of its ancestors,
+ * where pages lie that it got by fork.
+ */
+import { pte_dirty, pte_hi, pte_mkclean, pte_pfn, pte_soft_dirty, pte_write, pte_wrprotect,
+	pgd_none, pgd_offset_pgd, pmd_dirty, pmd_mkclean, pmd_offset, pmd_present, pmd_trans_huge,
+	pmd_write, pmd_wrprotect, ptep_get_and_clear, pud_none, pud_offset, set_pmd_at, set_pte_at }
+	from '../arch/pgtable.ts';
+import { PAGE_SIZE } from '../arch/page.ts';
+import { ram } from '../arch/ram.ts';
+import { make_migration_entry, pte_swp_mksoft_dirty, swp_entry_to_pte_hi, swp_entry_to_pte_lo }
+	from '../arch/swap.ts';
+import { arch_tlbbatch_add_mm, arch_tlbbatch_flush, flush_tlb_mm, mm_cpumask, tlb_ubcs }
+	from '../arch/tlb.ts';
+import { BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
+import { applied, MM_FIX_RACE_BETWEEN_MADV_FREE_AND_DIRECT_IO,
+	MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS, MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY }
+	from '../lib/commits.ts';
+import { EFAULT, ENOMEM } from '../lib/errno.ts';
+import { list_add, list_del, list_empty } from '../lib/list.ts';
+import { point, scheduling_point } from '../lib/points.ts';
+import { global_s32, kmem_cache_free, kmem_cache_zalloc, list_heads, type out }
+	from '../lib/struct.ts';
+import { current, smp_processor_id } from './current.ts';
+import { __vma_address, vma_address } from './internal.ts';
+import { anon_vma_interval_tree_insert, anon_vma_interval_tree_iter_first,
+	anon_vma_interval_tree_iter_next, anon_vma_interval_tree_remove,
+	vma_interval_tree_iter_first, vma_interval_tree_iter_next } from './interval_tree.ts';
+import { __mod_lruvec_page_state, lock_page_memcg, mm_match_cgroup, unlock_page_memcg }
+	from './memcontrol.ts';
+import { clear_page_mlock, mlock_vma_page } from './mlock.ts';
+import { dec_mm_counter, inc_mm_counter, mm_counter_file, page_anon_vma, page_mapcount,
+	page_mapped, page_mapping, page_private, page_ref_count, page_rmapping, page_size, put_page,
+	total_mapcount, update_hiwater_rss, vma_is_temporary_stack } from './mm.ts';
+import { anon_vmas, avcs, files, MM_ANONPAGES, MM_SWAPENTS, mms, NULL, PAGE_MAPPING_ANON,
+	PAGE_MAPPING_FLAGS, pages, VM_LOCKED, VM_SEQ_READ, VM_SHARED, vmas, type anon_vma,
+	type anon_vma_chain, type mem_cgroup, type mm_struct, type page, type pte_t, type ptep,
+	type vm_area_struct } from './mm_types.ts';
+import { find_mergeable_anon_vma } from './mmap.ts';
+import { MMU_NOTIFY_CLEAR, MMU_NOTIFY_PROTECTION_PAGE, mmu_notifier_invalidate_range,
+	mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start,
+	mmu_notifier_range_init, pmdp_clear_flush_young_notify, ptep_clear_flush_young_notify }
+	from './mmu_notifier.ts';
+import { NR_ANON_MAPPED, NR_FILE_MAPPED } from './mmzone.ts';
+import { anon_vma_pointer, clear_page_idle, compound_head, mapping_pointer, PageAnon,
+	PageCompound, PageDirty, PageKsm, PageLocked, PageLRU, PageMlocked, PageSwapBacked,
+	PageSwapCache, PageTransCompound, SetPageSwapBacked, set_page_anon_vma,
+	test_and_clear_page_young, thp_nr_pages } from './page_flags.ts';
+import { set_page_dirty } from './page-writeback.ts';
+import { page_vma_mapped_walk } from './page_vma_mapped.ts';
+import { linear_page_index, page_to_pgoff, trylock_page, unlock_page } from './pagemap.ts';
+import { pmdp_invalidate, ptep_clear_flush } from './pgtable-generic.ts';
+import { anon_vma_lock_read, anon_vma_lock_write, anon_vma_unlock_read, anon_vma_unlock_write,
+	down_read_trylock, down_write, get_anon_vma, i_mmap_lock_read, i_mmap_unlock_read,
+	mmu_notifier_range, page_vma_mapped_walk as pvmw_t, page_vma_mapped_walk_done,
+	page_vma_mapped_walk_init, PVMW_SYNC, rmap_walk_control, RMAP_COMPOUND, RMAP_EXCLUSIVE,
+	rwsem_is_locked, TTU_BATCH_FLUSH, TTU_IGNORE_ACCESS, TTU_IGNORE_MLOCK, TTU_MIGRATION,
+	TTU_MUNLOCK, TTU_RMAP_LOCKED, TTU_SPLIT_FREEZE, TTU_SPLIT_HUGE_PMD, up_write }
+	from './rmap_types.ts';
+import { init_mm_mmlist } from './swap_types.ts';
+import { swap_duplicate } from './swapfile.ts';
+
+const { _mapcount, mapping: page_mapping_word, index: page_index_ } = pages;
+const { vm_mm, vm_flags: vma_flags, vm_start, vm_end, vm_file, anon_vma: vma_anon_vma } = vmas;
+const { root: anon_vma_root, rwsem, refcount, degree, num_children, num_active_vmas,
+	parent: anon_vma_parent, rb_root } = anon_vmas;
+const { vma: avc_vma, anon_vma: avc_anon_vma } = avcs;
+const { pgd: mm_pgd, tlb_flush_batched } = mms;
+const { next, prev } = list_heads;
+const { flush_required, writable: ubc_writable } = tlb_ubcs;
+
+const PAGE_REFERENCED_RETURN = point('page_referenced.return');
+const RANGE_START_RETURN = point('try_to_unmap_one.range_start.return');
+const PTE_CLEARED = point('try_to_unmap_one.pte_cleared');
+const RANGE_END = point('try_to_unmap_one.range_end');
+const TRY_TO_UNMAP_FLUSH = point('try_to_unmap_flush');
+
+/** struct page_referenced_arg */
+export class page_referenced_arg {
+	mapcount = 0;
+	referenced = 0;
+	vm_flags = 0;
+	memcg = 0 as mem_cgroup;
+}
+
+/*
+ * What C keeps on the stack of one walk. A walk within a walk happens when another actor runs at a
+ * scheduling point of the first; each has a frame of its own.
+ */
+const WALKS_MAX = 64;
+class rmap_frame {
+	readonly pra = new page_referenced_arg();
+	readonly cleaned: out<number> = { v: 0 };
+	readonly pvmw = new pvmw_t();
+	readonly range = new mmu_notifier_range();
+	readonly page_referenced = new rmap_walk_control(this.pra, page_referenced_one);
+	readonly page_mkclean = new rmap_walk_control(this.cleaned, page_mkclean_one);
+	/* the argument is ttu_flags */
+	readonly try_to_unmap = new rmap_walk_control<number>(0, try_to_unmap_one);
+	readonly try_to_munlock = new rmap_walk_control<number>(TTU_MUNLOCK,
+		try_to_unmap_one);
+
+	constructor() {
+		this.page_referenced.anon_lock = page_lock_anon_vma_read;
+		this.page_mkclean.invalid_vma = invalid_mkclean_vma;
+		this.try_to_unmap.done = page_mapcount_is_zero;
+		this.try_to_unmap.anon_lock = page_lock_anon_vma_read;
+		this.try_to_munlock.done = page_not_mapped;
+		this.try_to_munlock.anon_lock = page_lock_anon_vma_read;
+	}
+}
+const frames: readonly rmap_frame[] = Array.from({ length: WALKS_MAX }, () => new rmap_frame());
+const walks = global_s32('rmap_walks');
+
+/** @custom the frame of the innermost walk; C has it on the stack */
+function rmap_frame_current(): rmap_frame {
+	return frames[walks.v - 1]!;
+}
+
+/** @custom begin a walk; rmap_frame_leave() ends it */
+function rmap_frame_enter(): rmap_frame {
+	BUG_ON(walks.v >= WALKS_MAX, 'scheduling points nest too deep: no frame for a walk');
+	return frames[walks.v++]!;
+}
+
+/** @custom the innermost walk ends; C pops its stack */
+function rmap_frame_leave(): void {
+	walks.v--;
+}
+
+/** @ported v5.10 static */
+function anon_vma_alloc(): anon_vma {
+	const anon_vma = kmem_cache_zalloc(anon_vmas);
+
+	if (anon_vma) {
+		refcount[anon_vma] = 1;
+		degree[anon_vma] = 1;	/* Reference for first vma */
+		anon_vma_parent[anon_vma] = anon_vma;
+		/*
+		 * The root is itself; fork, which is the only one to make others, sets the root of
+		 * the parent's tree.
+		 */
+		anon_vma_root[anon_vma] = anon_vma;
+	}
+	return anon_vma;
+}
+
+/** @ported v5.10 static */
+function anon_vma_free(anon_vma: anon_vma): void {
+	VM_BUG_ON(refcount[anon_vma] !== 0, 'an anon_vma is freed with references to it');
+	/* page_lock_anon_vma_read() may have got its lock before it saw the page unmapped. */
+	if (rwsem_is_locked(rwsem, anon_vma_root[anon_vma])) {
+		anon_vma_lock_write(anon_vma);
+		anon_vma_unlock_write(anon_vma);
+	}
+	kmem_cache_free(anon_vmas, anon_vma);
+}
+
+/** @ported v5.10 static */
+function anon_vma_chain_alloc(): anon_vma_chain {
+	return kmem_cache_zalloc(avcs);
+}
+
+/** @ported v5.10 static */
+function anon_vma_chain_free(anon_vma_chain: anon_vma_chain): void {
+	kmem_cache_free(avcs, anon_vma_chain);
+}
+
+/** @ported v5.10 static */
+function anon_vma_chain_link(vma: vm_area_struct, avc: anon_vma_chain, anon_vma: anon_vma): void {
+	avc_vma[avc] = vma;
+	avc_anon_vma[avc] = anon_vma;
+	list_add(avcs.same_vma(avc), vmas.anon_vma_chain(vma));
+	anon_vma_interval_tree_insert(avc, anon_vma);
+}
+
+/**
+ * Make sure that an area has an anon_vma: one next door that it can share, or a new one. Returns 0
+ * or -ENOMEM. The caller holds mmap_lock for reading.
+ * @ported v5.10
+ */
+export function __anon_vma_prepare(vma: vm_area_struct): number {
+	let avc = anon_vma_chain_alloc();
+
+	if (!avc)
+		return -ENOMEM;
+
+	let anon_vma = find_mergeable_anon_vma(vma);
+	let allocated: anon_vma = NULL;
+	if (!anon_vma) {
+		anon_vma = anon_vma_alloc();
+		if (!anon_vma) {
+			anon_vma_chain_free(avc);
+			return -ENOMEM;
+		}
+		num_children[anon_vma]++;	/* self-parent link for new root */
+		allocated = anon_vma;
+	}
+
+	anon_vma_lock_write(anon_vma);
+	if (!vma_anon_vma[vma]) {
+		vma_anon_vma[vma] = anon_vma;
+		anon_vma_chain_link(vma, avc, anon_vma);
+		/* vma reference or self-parent link for new root */
+		degree[anon_vma]++;
+		num_active_vmas[anon_vma]++;
+		allocated = NULL;
+		avc = NULL;
+	}
+	anon_vma_unlock_write(anon_vma);
+
+	if (allocated)
+		put_anon_vma(allocated);
+	if (avc)
+		anon_vma_chain_free(avc);
+	return 0;
+}
+
+/**
+ * All anon_vmas of one area have the same root, so that this locks once.
+ * @ported v5.10 static
+ */
+function lock_anon_vma_root(root: anon_vma, anon_vma: anon_vma): anon_vma {
+	const new_root = anon_vma_root[anon_vma];
+
+	if (new_root !== root) {
+		if (WARN_ON_ONCE(root !== NULL, 'the anon_vmas of an area have two roots'))
+			up_write(rwsem, root);
+		root = new_root;
+		down_write(rwsem, root);
+	}
+	return root;
+}
+
+/** @ported v5.10 static */
+function unlock_anon_vma_root(root: anon_vma): void {
+	if (root)
+		up_write(rwsem, root);
+}
+
+/**
+ * Attach the anon_vmas from src to dst. Returns 0, or -ENOMEM with none attached.
+ *
+ * Splits and moves want an exact copy, and have set dst->anon_vma to that of src. Fork has set it
+ * to NULL: then an ancestor that has nobody left but one child may become dst's own, so that a
+ * task that forks and exits for ever does not grow an endless chain.
+ * @ported v5.10
+ */
+export function anon_vma_clone(dst: vm_area_struct, src: vm_area_struct): number {
+	let root: anon_vma = NULL;
+	const head = vmas.anon_vma_chain(src);
+
+	for (let pos = prev[head]; pos !== head; pos = prev[pos]) {
+		const pavc = avcs.same_vma.container_of(pos);
+		const avc = anon_vma_chain_alloc();
+
+		if (!avc) {
+			unlock_anon_vma_root(root);
+			/*
+			 * dst->anon_vma is dropped here, or unlink_anon_vmas() would take from a
+			 * count to which nothing was added.
+			 */
+			vma_anon_vma[dst] = NULL;
+			unlink_anon_vmas(dst);
+			return -ENOMEM;
+		}
+		const anon_vma = avc_anon_vma[pavc];
+		root = lock_anon_vma_root(root, anon_vma);
+		anon_vma_chain_link(dst, avc, anon_vma);
+
+		/*
+		 * The root is never reused: it is its own child and has at least one more. Nor is
+		 * the parent's, or the first child would always take it. Before 2555283eb40d the
+		 * sum of both counts could be one because of an area and not of a child.
+		 */
+		if (!vma_anon_vma[dst] && vma_anon_vma[src]) {
+			if (applied(MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY /* 2555283eb40d, v6.0 */)
+				? num_children[anon_vma] < 2 && num_active_vmas[anon_vma] === 0
+				: anon_vma !== vma_anon_vma[src] && degree[anon_vma] < 2)
+				vma_anon_vma[dst] = anon_vma;
+		}
+	}
+	if (vma_anon_vma[dst]) {
+		degree[vma_anon_vma[dst]]++;
+		num_active_vmas[vma_anon_vma[dst]]++;
+	}
+	unlock_anon_vma_root(root);
+	return 0;
+}
+
+/**
+ * Attach vma to the anon_vmas of pvma, which it is forked from, and to one of its own. Returns 0 or
+ * -ENOMEM.
+ * @ported v5.10
+ */
+export function anon_vma_fork(vma: vm_area_struct, pvma: vm_area_struct): number {
+	/* Don't bother if the parent process has no anon_vma here. */
+	if (!vma_anon_vma[pvma])
+		return 0;
+
+	/* Drop inherited anon_vma, we'll reuse existing or allocate new. */
+	vma_anon_vma[vma] = NULL;
+
+	/* To the parent's first, so rmap can find non-COWed pages in child processes. */
+	const error = anon_vma_clone(vma, pvma);
+	if (error)
+		return error;
+
+	/* An existing anon_vma has been reused, all done then. */
+	if (vma_anon_vma[vma])
+		return 0;
+
+	/* Then add our own anon_vma. */
+	const anon_vma = anon_vma_alloc();
+	if (!anon_vma) {
+		unlink_anon_vmas(vma);
+		return -ENOMEM;
+	}
+	num_active_vmas[anon_vma]++;
+	const avc = anon_vma_chain_alloc();
+	if (!avc) {
+		put_anon_vma(anon_vma);
+		unlink_anon_vmas(vma);
+		return -ENOMEM;
+	}
+
+	anon_vma_root[anon_vma] = anon_vma_root[vma_anon_vma[pvma]];
+	anon_vma_parent[anon_vma] = vma_anon_vma[pvma];
+	/* The lock lives in the root, so it stays as long as any of its tree. */
+	get_anon_vma(anon_vma_root[anon_vma]);
+	/* Mark this anon_vma as the one where our new (COWed) pages go. */
+	vma_anon_vma[vma] = anon_vma;
+	anon_vma_lock_write(anon_vma);
+	anon_vma_chain_link(vma, avc, anon_vma);
+	degree[anon_vma_parent[anon_vma]]++;
+	num_children[anon_vma_parent[anon_vma]]++;
+	anon_vma_unlock_write(anon_vma);
+	return 0;
+}
+
+/** Detach an area from all its anon_vmas; those that nobody else has are freed. @ported v5.10 */
+export function unlink_anon_vmas(vma: vm_area_struct): void {
+	const head = vmas.anon_vma_chain(vma);
+	let root: anon_vma = NULL;
+
+	/* From newest to oldest, so that the root is freed last. */
+	for (let pos = next[head], n = next[pos]; pos !== head; pos = n, n = next[pos]) {
+		const avc = avcs.same_vma.container_of(pos);
+		const anon_vma = avc_anon_vma[avc];
+
+		root = lock_anon_vma_root(root, anon_vma);
+		anon_vma_interval_tree_remove(avc, anon_vma);
+
+		/* Leave empty anon_vmas on the list: they are freed outside the lock. */
+		if (!rb_root[anon_vma]) {
+			degree[anon_vma_parent[anon_vma]]--;
+			num_children[anon_vma_parent[anon_vma]]--;
+			continue;
+		}
+		list_del(pos);
+		anon_vma_chain_free(avc);
+	}
+	if (vma_anon_vma[vma]) {
+		degree[vma_anon_vma[vma]]--;
+		num_active_vmas[vma_anon_vma[vma]]--;
+	}
+	unlock_anon_vma_root(root);
+
+	for (let pos = next[head], n = next[pos]; pos !== head; pos = n, n = next[pos]) {
+		const avc = avcs.same_vma.container_of(pos);
+		const anon_vma = avc_anon_vma[avc];
+
+		VM_BUG_ON(degree[anon_vma] !== 0, 'an anon_vma without areas has users');
+		put_anon_vma(anon_vma);
+		list_del(pos);
+		anon_vma_chain_free(avc);
+	}
+}
+
+/**
+ * A reference to the anon_vma of a page that is mapped; NULL if it is not, or has none.
+ * @ported v5.10
+ */
+export function page_get_anon_vma(page: page): anon_vma {
+	if ((page_mapping_word[page] & PAGE_MAPPING_FLAGS) !== PAGE_MAPPING_ANON)
+		return NULL;
+	if (!page_mapped(page))
+		return NULL;
+
+	const anon_vma = anon_vma_pointer(page);
+	if (refcount[anon_vma] === 0)
+		return NULL;
+	refcount[anon_vma]++;
+	return anon_vma;
+}
+
+/**
+ * The anon_vma of a page that is mapped, locked for reading; NULL if it is not mapped, or has none.
+ * @reduced page_mapped() is not asked again after the lock is taken, since nobody can have unmapped
+ * the page meanwhile; nor is the reference taken for the time of sleeping, which is an exception
+ * @throws WouldBlock if a writer holds the lock
+ */
+export function page_lock_anon_vma_read(page: page): anon_vma {
+	if ((page_mapping_word[page] & PAGE_MAPPING_FLAGS) !== PAGE_MAPPING_ANON)
+		return NULL;
+	if (!page_mapped(page))
+		return NULL;
+
+	const anon_vma = anon_vma_pointer(page);
+	if (down_read_trylock(rwsem, anon_vma_root[anon_vma]))
+		return anon_vma;
+
+	/* trylock failed, we got to sleep */
+	if (refcount[anon_vma] === 0)
+		return NULL;
+	throw new WouldBlock('the lock of an anon_vma');
+}
+
+/** @ported v5.10 */
+export function page_unlock_anon_vma_read(anon_vma: anon_vma): void {
+	anon_vma_unlock_read(anon_vma);
+}
+
+/** Flush the TLBs of what this task has unmapped and not flushed yet. @ported v5.10 */
+export function try_to_unmap_flush(): void {
+	const tlb_ubc = current();
+
+	if (!flush_required[tlb_ubc])
+		return;
+
+	scheduling_point(TRY_TO_UNMAP_FLUSH, 0, -1);
+	arch_tlbbatch_flush(tlb_ubc);
+	flush_required[tlb_ubc] = 0;
+	ubc_writable[tlb_ubc] = 0;
+}
+
+/** Flush if a TLB may hold a writable entry, which could race with I/O. @ported v5.10 */
+export function try_to_unmap_flush_dirty(): void {
+	if (ubc_writable[current()])
+		try_to_unmap_flush();
+}
+
+/** @ported v5.10 static */
+function set_tlb_ubc_flush_pending(mm: mm_struct, writable: boolean): void {
+	const tlb_ubc = current();
+
+	arch_tlbbatch_add_mm(tlb_ubc, mm);
+	flush_required[tlb_ubc] = 1;
+	tlb_flush_batched[mm] = 1;
+
+	/* A dirty entry is best assumed to be writable. */
+	if (writable)
+		ubc_writable[tlb_ubc] = 1;
+}
+
+/**
+ * Whether the flush of an entry waits for the end of the batch: it does if another CPU needs it.
+ * @ported v5.10 static
+ */
+export function should_defer_flush(mm: mm_struct, flags: number): boolean {
+	if (!(flags & TTU_BATCH_FLUSH))
+		return false;
+
+	/* If remote CPUs need to be flushed then defer batch the flush */
+	return (mm_cpumask(mm) & ~(1 << smp_processor_id())) !== 0;
+}
+
+/**
+ * Who changes or removes entries of an mm calls this first: an entry that reclaim took away may
+ * still be in a TLB.
+ * @ported v5.10
+ */
+export function flush_tlb_batched_pending(mm: mm_struct): void {
+	if (tlb_flush_batched[mm]) {
+		flush_tlb_mm(mm);
+		tlb_flush_batched[mm] = 0;
+	}
+}
+
+/**
+ * At what address a page would be in an area; -EFAULT if it is not the area's.
+ * @ported v5.10
+ */
+export function page_address_in_vma(page: page, vma: vm_area_struct): number {
+	if (PageAnon(page)) {
+		const page__anon_vma = page_anon_vma(page);
+
+		if (!vma_anon_vma[vma] || !page__anon_vma ||
+		    anon_vma_root[vma_anon_vma[vma]] !== anon_vma_root[page__anon_vma])
+			return -EFAULT;
+	} else if (page_mapping_word[page]) {
+		if (!vm_file[vma] || files.f_mapping[vm_file[vma]] !== mapping_pointer(page))
+			return -EFAULT;
+	} else {
+		return -EFAULT;
+	}
+	const address = __vma_address(page, vma);
+	if (address < vm_start[vma] || address >= vm_end[vma])
+		return -EFAULT;
+	return address;
+}
+
+/** The PMD entry of an address if it points to a table of PTEs; 0 if not. @ported v5.10 */
+export function mm_find_pmd(mm: mm_struct, address: number): ptep {
+	const pgd = pgd_offset_pgd(mm_pgd[mm], address);
+	if (pgd_none(ram[pgd]!))
+		return 0;
+
+	const pud = pud_offset(pgd, address);
+	if (pud_none(ram[pud]!))
+		return 0;
+
+	const pmd = pmd_offset(pud, address);
+	const pmde = ram[pmd]!;
+	if (!pmd_present(pmde) || pmd_trans_huge(pmde))
+		return 0;
+	return pmd;
+}
+
+/** @ported v5.10 static */
+export function page_referenced_one(
+	page: page, vma: vm_area_struct, address: number, pra: page_referenced_arg,
+): boolean {
+	const { pvmw } = rmap_frame_current();
+	let referenced = 0;
+
+	page_vma_mapped_walk_init(pvmw, page, vma, address, 0);
+	while (page_vma_mapped_walk(pvmw)) {
+		address = pvmw.address;
+
+		if (vma_flags[vma] & VM_LOCKED) {
+			page_vma_mapped_walk_done(pvmw);
+			pra.vm_flags |= VM_LOCKED;
+			return false; /* To break the loop */
+		}
+
+		if (pvmw.pte) {
+			if (ptep_clear_flush_young_notify(vma, address, pvmw.pte)) {
+				/*
+				 * A mapping that is read through once does not count: if the page
+				 * was used in another one, that one tells.
+				 */
+				if (!(vma_flags[vma] & VM_SEQ_READ))
+					referenced++;
+			}
+		} else if (pmdp_clear_flush_young_notify(vma, address, pvmw.pmd)) {
+			referenced++;
+		}
+
+		pra.mapcount--;
+	}
+
+	if (referenced)
+		clear_page_idle(page);
+	if (test_and_clear_page_young(page))
+		referenced++;
+
+	if (referenced) {
+		pra.referenced++;
+		pra.vm_flags |= vma_flags[vma];
+	}
+
+	if (!pra.mapcount)
+		return false; /* To break the loop */
+
+	return true;
+}
+
+/** @ported v5.10 static */
+export function invalid_page_referenced_vma(
+	vma: vm_area_struct, pra: page_referenced_arg,
+): boolean {
+	if (!mm_match_cgroup(vm_mm[vma], pra.memcg))
+		return true;
+
+	return false;
+}
+
+/**
+ * Test and clear the accessed bit in all mappings of a page.
+ * @param is_locked 1 if the caller holds the page lock
+ * @param memcg count areas of its tasks and of its descendants' only; 0 for all
+ * @param vm_flags out: the flags of the areas that referenced the page
+ * @returns how many areas referenced it; 1 if the page could not be locked
+ * @ported v5.10
+ */
+export function page_referenced(
+	page: page, is_locked: number, memcg: mem_cgroup, vm_flags: out<number>,
+): number {
+	let we_locked = false;
+	const mapcount = total_mapcount(page);
+
+	vm_flags.v = 0;
+	if (!mapcount)
+		return 0;
+
+	if (!page_rmapping(page))
+		return 0;
+
+	if (!is_locked && (!PageAnon(page) || PageKsm(page))) {
+		we_locked = trylock_page(page);
+		if (!we_locked)
+			return 1;
+	}
+
+	const frame = rmap_frame_enter();
+	const { pra, page_referenced: rwc } = frame;
+	pra.mapcount = mapcount;
+	pra.referenced = 0;
+	pra.vm_flags = 0;
+	pra.memcg = memcg;
+	/* On behalf of a cgroup, references from others are skipped. */
+	rwc.invalid_vma = memcg ? invalid_page_referenced_vma : null;
+
+	rmap_walk(page, rwc);
+	const referenced = pra.referenced;
+	vm_flags.v = pra.vm_flags;
+	rmap_frame_leave();
+
+	if (we_locked)
+		unlock_page(page);
+
+	scheduling_point(PAGE_REFERENCED_RETURN, page, -1);
+	return referenced;
+}
+
+/** @ported v5.10 static */
+function page_mkclean_one(
+	page: page, vma: vm_area_struct, address: number, cleaned: out<number>,
+): boolean {
+	const { pvmw, range } = rmap_frame_current();
+	const mm = vm_mm[vma];
+
+	page_vma_mapped_walk_init(pvmw, page, vma, address, PVMW_SYNC);
+	mmu_notifier_range_init(range, MMU_NOTIFY_PROTECTION_PAGE, 0, vma, mm, address,
+		Math.min(vm_end[vma], address + page_size(page)));
+	mmu_notifier_invalidate_range_start(range);
+
+	while (page_vma_mapped_walk(pvmw)) {
+		address = pvmw.address;
+		if (pvmw.pte) {
+			const { pte } = pvmw;
+			const old = ram[pte]!;
+
+			if (!pte_dirty(old) && !pte_write(old))
+				continue;
+			const hi = pte_hi(pte);
+			let entry = ptep_clear_flush(vma, address, pte);
+			entry = pte_wrprotect(entry);
+			entry = pte_mkclean(entry);
+			set_pte_at(mm, address, pte, entry, hi);
+		} else {
+			const { pmd } = pvmw;
+			const old = ram[pmd]!;
+
+			if (!pmd_dirty(old) && !pmd_write(old))
+				continue;
+			const hi = pte_hi(pmd);
+			let entry = pmdp_invalidate(vma, address, pmd);
+			entry = pmd_wrprotect(entry);
+			entry = pmd_mkclean(entry);
+			set_pmd_at(mm, address, pmd, entry, hi);
+		}
+
+		/* No invalidate_range(): a downgrade does not make it point to a new page. */
+		cleaned.v++;
+	}
+
+	mmu_notifier_invalidate_range_end(range);
+	return true;
+}
+
+/** @ported v5.10 static */
+function invalid_mkclean_vma(vma: vm_area_struct): boolean {
+	if (vma_flags[vma] & VM_SHARED)
+		return false;
+
+	return true;
+}
+
+/**
+ * Clean and write-protect the entries of all shared mappings of a file page, which is locked.
+ * Returns how many entries changed.
+ * @ported v5.10
+ */
+export function page_mkclean(page: page): number {
+	BUG_ON(!PageLocked(page), 'page_mkclean() of a page that is not locked');
+
+	if (!page_mapped(page))
+		return 0;
+
+	if (!page_mapping(page))
+		return 0;
+
+	const { cleaned, page_mkclean: rwc } = rmap_frame_enter();
+	cleaned.v = 0;
+	rmap_walk(page, rwc);
+	const n = cleaned.v;
+	rmap_frame_leave();
+	return n;
+}
+
+/**
+ * Move a page, which is locked and this area's alone after copy-on-write, to the area's own
+ * anon_vma, so that rmap does not search the parents and siblings any more.
+ * @ported v5.10
+ */
+export function page_move_anon_rmap(page: page, vma: vm_area_struct): void {
+	const anon_vma = vma_anon_vma[vma];
+
+	page = compound_head(page);
+	VM_BUG_ON_PAGE(!PageLocked(page), page, 'moves to an anon_vma unlocked');
+	VM_BUG_ON(!anon_vma, 'an area without anon_vma gets a page');
+	set_page_anon_vma(page, anon_vma);
+}
+
+/** @ported v5.10 static */
+function __page_set_anon_rmap(
+	page: page, vma: vm_area_struct, address: number, exclusive: number,
+): void {
+	let anon_vma = vma_anon_vma[vma];
+
+	BUG_ON(!anon_vma, 'an area without anon_vma gets an anonymous page');
+
+	if (PageAnon(page))
+		return;
+
+	/* If it may be mapped elsewhere too, it must be found from the oldest anon_vma. */
+	if (!exclusive)
+		anon_vma = anon_vma_root[anon_vma];
+
+	set_page_anon_vma(page, anon_vma);
+	page_index_[page] = linear_page_index(vma, address);
+}
+
+/** @ported v5.10 static */
+function __page_check_anon_rmap(page: page, vma: vm_area_struct, address: number): void {
+	VM_BUG_ON_PAGE(anon_vma_root[page_anon_vma(page)] !== anon_vma_root[vma_anon_vma[vma]],
+		page, 'is mapped by an area of another anon_vma tree');
+	VM_BUG_ON_PAGE(page_to_pgoff(page) !== linear_page_index(vma, address), page,
+		'is mapped at an address that is not its index');
+}
+
+/**
+ * Add a mapping to an anonymous page, which is locked.
+ * @param compound the mapping is of the huge page
+ * @ported v5.10
+ */
+export function page_add_anon_rmap(
+	page: page, vma: vm_area_struct, address: number, compound: boolean,
+): void {
+	do_page_add_anon_rmap(page, vma, address, compound ? RMAP_COMPOUND : 0);
+}
+
+/**
+ * page_add_anon_rmap() for do_swap_page(), which often knows that the page is this area's alone.
+ * @param flags RMAP_*
+ * @reduced compound and KSM pages are not modelled
+ */
+export function do_page_add_anon_rmap(
+	page: page, vma: vm_area_struct, address: number, flags: number,
+): void {
+	VM_BUG_ON_PAGE(!PageLocked(page), page, 'gets an anonymous mapping unlocked');
+	VM_BUG_ON_PAGE((flags & RMAP_COMPOUND) !== 0, page, 'is mapped huge and is not');
+	const first = ++_mapcount[page] === 0;
+
+	if (first)
+		__mod_lruvec_page_state(page, NR_ANON_MAPPED, 1);
+
+	/* address might be in next vma when migration races vma_adjust */
+	if (first)
+		__page_set_anon_rmap(page, vma, address, flags & RMAP_EXCLUSIVE);
+	else
+		__page_check_anon_rmap(page, vma, address);
+}
+
+/**
+ * page_add_anon_rmap() for a page that nobody has seen yet; it need not be locked.
+ * @reduced compound pages are not modelled
+ */
+export function page_add_new_anon_rmap(
+	page: page, vma: vm_area_struct, address: number, compound: boolean,
+): void {
+	const nr = compound ? thp_nr_pages(page) : 1;
+
+	VM_BUG_ON(address < vm_start[vma] || address >= vm_end[vma],
+		'a new page is mapped outside of its area');
+	SetPageSwapBacked(page);
+	VM_BUG_ON_PAGE(compound, page, 'is mapped huge and is not');
+	/* Anon THP always mapped first with PMD */
+	VM_BUG_ON_PAGE(PageTransCompound(page), page, 'is huge and is mapped by an entry');
+	/* increment count (starts at -1) */
+	_mapcount[page] = 0;
+	__mod_lruvec_page_state(page, NR_ANON_MAPPED, nr);
+	__page_set_anon_rmap(page, vma, address, 1);
+}
+
+/**
+ * Add a mapping to a page of a file.
+ * @reduced compound pages are not modelled
+ */
+export function page_add_file_rmap(page: page, compound: boolean): void {
+	const nr = 1;
+
+	VM_BUG_ON_PAGE(compound, page, 'is mapped huge and is not');
+	lock_page_memcg(page);
+	if (++_mapcount[page] === 0)
+		__mod_lruvec_page_state(page, NR_FILE_MAPPED, nr);
+	unlock_page_memcg(page);
+}
+
+/** @reduced static; compound pages and hugetlb are not modelled */
+function page_remove_file_rmap(page: page, compound: boolean): void {
+	const nr = 1;
+
+	VM_BUG_ON_PAGE(compound, page, 'is mapped huge and is not');
+
+	/* page still mapped by someone else? */
+	if (--_mapcount[page] >= 0)
+		return;
+
+	__mod_lruvec_page_state(page, NR_FILE_MAPPED, -nr);
+
+	if (PageMlocked(page))
+		clear_page_mlock(page);
+}
+
+/** @reduced static; nothing but an assertion: compound pages are not modelled */
+function page_remove_anon_compound_rmap(page: page): void {
+	VM_BUG_ON_PAGE(true, page, 'is mapped huge and is not');
+}
+
+/**
+ * Take a mapping off a page.
+ * @param compound the mapping is of the huge page
+ * @reduced deferred split of compound pages, which are not modelled
+ */
+export function page_remove_rmap(page: page, compound: boolean): void {
+	lock_page_memcg(page);
+
+	out: {
+		if (!PageAnon(page)) {
+			page_remove_file_rmap(page, compound);
+			break out;
+		}
+
+		if (compound) {
+			page_remove_anon_compound_rmap(page);
+			break out;
+		}
+
+		/* page still mapped by someone else? */
+		if (--_mapcount[page] >= 0)
+			break out;
+
+		__mod_lruvec_page_state(page, NR_ANON_MAPPED, -1);
+
+		if (PageMlocked(page))
+			clear_page_mlock(page);
+
+		/* page->mapping stays: it is reset when the page is freed, and helps swapoff. */
+	}
+	unlock_page_memcg(page);
+}
+
+/**
+ * Remove the entries by which one area maps a page. False: it could not, or should not.
+ * @reduced static; hugetlb, device-private, poisoned and unused pages, userfaultfd, huge mappings:
+ * none of these exists here
+ */
+export function try_to_unmap_one(
+	page: page, vma: vm_area_struct, address: number, flags: number,
+): boolean {
+	const mm = vm_mm[vma];
+	const { pvmw, range } = rmap_frame_current();
+	let ret = true;
+
+	page_vma_mapped_walk_init(pvmw, page, vma, address, 0);
+
+	/* munlock has nothing to gain from examining un-locked vmas */
+	if ((flags & TTU_MUNLOCK) && !(vma_flags[vma] & VM_LOCKED))
+		return true;
+
+	if (flags & TTU_SPLIT_HUGE_PMD)
+		VM_BUG_ON_PAGE(PageTransCompound(page), page, 'is to be split and cannot be huge');
+
+	/* The page cannot be freed in this function: the caller holds a reference. */
+	mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, 0, vma, mm, address,
+		Math.min(vm_end[vma], address + page_size(page)));
+	mmu_notifier_invalidate_range_start(range);
+	scheduling_point(RANGE_START_RETURN, page, address);
+
+	while (page_vma_mapped_walk(pvmw)) {
+		let pteval: pte_t;
+
+		/*
+		 * If the page is mlock()d, we cannot swap it out.
+		 * If it's recently referenced (perhaps page_referenced
+		 * skipped over this mm) then we should reactivate it.
+		 */
+		if (!(flags & TTU_IGNORE_MLOCK)) {
+			if (vma_flags[vma] & VM_LOCKED) {
+				/* PTE-mapped THP are never mlocked */
+				if (!PageTransCompound(page))
+					mlock_vma_page(page);
+				ret = false;
+				page_vma_mapped_walk_done(pvmw);
+				break;
+			}
+			if (flags & TTU_MUNLOCK)
+				continue;
+		}
+
+		/* Unexpected PMD-mapped THP? */
+		VM_BUG_ON_PAGE(!pvmw.pte, page, 'is unmapped from a huge mapping');
+
+		const { pte } = pvmw;
+		const subpage = pte_pfn(ram[pte]!) as page;
+		address = pvmw.address;
+
+		if (!applied(MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS /* 013339df116c, v5.11 */) &&
+		    !(flags & TTU_IGNORE_ACCESS)) {
+			if (ptep_clear_flush_young_notify(vma, address, pte)) {
+				ret = false;
+				page_vma_mapped_walk_done(pvmw);
+				break;
+			}
+		}
+
+		/* Nuke the page table entry. */
+		const pteval_hi = pte_hi(pte);
+		if (should_defer_flush(mm, flags)) {
+			/*
+			 * A remote CPU can still write through its TLB. If the entry was clean, it
+			 * walks the tables again to set the dirty bit, and faults.
+			 */
+			pteval = ptep_get_and_clear(mm, address, pte);
+			set_tlb_ubc_flush_pending(mm, pte_dirty(pteval));
+		} else {
+			pteval = ptep_clear_flush(vma, address, pte);
+		}
+		scheduling_point(PTE_CLEARED, page, address);
+
+		/* Move the dirty bit to the page. Now the pte is gone. */
+		if (pte_dirty(pteval))
+			set_page_dirty(page);
+
+		/* Update high watermark before we lower rss */
+		update_hiwater_rss(mm);
+
+		discard: {
+			if (flags & (TTU_MIGRATION | TTU_SPLIT_FREEZE)) {
+				/*
+				 * do_swap_page() waits until the migration entry is removed, and
+				 * then restarts the fault.
+				 */
+				const entry = make_migration_entry(subpage, pte_write(pteval));
+				let swp_pte = swp_entry_to_pte_lo(entry);
+
+				if (pte_soft_dirty(pteval))
+					swp_pte = pte_swp_mksoft_dirty(swp_pte);
+				set_pte_at(mm, address, pte, swp_pte, swp_entry_to_pte_hi(entry));
+				/* No need to invalidate: it synchronizes on the migration entry. */
+			} else if (PageAnon(page)) {
+				const entry = page_private(subpage);
+
+				if (WARN_ON_ONCE(PageSwapBacked(page) !== PageSwapCache(page),
+					'an anonymous page is unmapped that has no swap entry')) {
+					ret = false;
+					/* We have to invalidate as we cleared the pte */
+					mmu_notifier_invalidate_range(mm, address,
+						address + PAGE_SIZE);
+					page_vma_mapped_walk_done(pvmw);
+					break;
+				}
+
+				/* MADV_FREE page check */
+				if (!PageSwapBacked(page)) {
+					/*
+					 * The only references must be the isolation's and the
+					 * mappings': another may be of I/O that writes to the page.
+					 */
+					const refs_ok = !applied(
+						MM_FIX_RACE_BETWEEN_MADV_FREE_AND_DIRECT_IO
+						/* 6c8e2a256915, v5.17 */) ||
+						page_ref_count(page) === 1 + page_mapcount(page);
+
+					if (refs_ok && !PageDirty(page)) {
+						/* Invalidate as we cleared the pte */
+						mmu_notifier_invalidate_range(mm, address,
+							address + PAGE_SIZE);
+						dec_mm_counter(mm, MM_ANONPAGES);
+						break discard;
+					}
+
+					/* It was redirtied and cannot be discarded: remap it. */
+					set_pte_at(mm, address, pte, pteval, pteval_hi);
+					SetPageSwapBacked(page);
+					ret = false;
+					page_vma_mapped_walk_done(pvmw);
+					break;
+				}
+
+				if (swap_duplicate(entry) < 0) {
+					set_pte_at(mm, address, pte, pteval, pteval_hi);
+					ret = false;
+					page_vma_mapped_walk_done(pvmw);
+					break;
+				}
+				if (list_empty(mms.mmlist(mm)))
+					list_add(mms.mmlist(mm), init_mm_mmlist);
+				dec_mm_counter(mm, MM_ANONPAGES);
+				inc_mm_counter(mm, MM_SWAPENTS);
+				let swp_pte = swp_entry_to_pte_lo(entry);
+				if (pte_soft_dirty(pteval))
+					swp_pte = pte_swp_mksoft_dirty(swp_pte);
+				set_pte_at(mm, address, pte, swp_pte, swp_entry_to_pte_hi(entry));
+				/* Invalidate as we cleared the pte */
+				mmu_notifier_invalidate_range(mm, address, address + PAGE_SIZE);
+			} else {
+				/*
+				 * The page is locked, so it stays in the cache until range_end:
+				 * nobody can map another in its place while a device uses this one.
+				 */
+				dec_mm_counter(mm, mm_counter_file(page));
+			}
+		}
+		page_remove_rmap(subpage, false);
+		put_page(page);
+	}
+
+	mmu_notifier_invalidate_range_end(range);
+	scheduling_point(RANGE_END, page, address);
+
+	return ret;
+}
+
+/** @ported v5.10 static */
+function invalid_migration_vma(vma: vm_area_struct): boolean {
+	return vma_is_temporary_stack(vma);
+}
+
+/** @ported v5.10 static */
+function page_mapcount_is_zero(page: page): boolean {
+	return !total_mapcount(page);
+}
+
+/**
+ * Remove all entries that map a page, which is locked. True if none is left.
+ * @param flags TTU_*
+ * @ported v5.10
+ */
+export function try_to_unmap(page: page, flags: number): boolean {
+	const { try_to_unmap: rwc } = rmap_frame_enter();
+
+	rwc.arg = flags;
+	/* Exec moves its stack under the anon_vma lock but not the tables: migration waits. */
+	rwc.invalid_vma = (flags & (TTU_MIGRATION | TTU_SPLIT_FREEZE)) !== 0 && !PageKsm(page) &&
+		PageAnon(page) ? invalid_migration_vma : null;
+
+	if (flags & TTU_RMAP_LOCKED)
+		rmap_walk_locked(page, rwc);
+	else
+		rmap_walk(page, rwc);
+	rmap_frame_leave();
+
+	return !page_mapcount(page);
+}
+
+/** @ported v5.10 static */
+function page_not_mapped(page: page): boolean {
+	return !page_mapped(page);
+}
+
+/**
+ * Look whether another area holds a page mlocked, which is locked and off the LRU; if one does, the
+ * page is mlocked again.
+ * @ported v5.10
+ */
+export function try_to_munlock(page: page): void {
+	VM_BUG_ON_PAGE(!PageLocked(page) || PageLRU(page), page,
+		'is munlocked without its lock, or on the LRU');
+	VM_BUG_ON_PAGE(PageCompound(page), page, 'is compound');
+
+	const { try_to_munlock: rwc } = rmap_frame_enter();
+	rmap_walk(page, rwc);
+	rmap_frame_leave();
+}
+
+/** @ported v5.10 */
+export function __put_anon_vma(anon_vma: anon_vma): void {
+	const root = anon_vma_root[anon_vma];
+
+	anon_vma_free(anon_vma);
+	if (root !== anon_vma && --refcount[root] === 0)
+		anon_vma_free(root);
+}
+
+/** @ported v5.10 static */
+function rmap_walk_anon_lock<A>(page: page, rwc: rmap_walk_control<A>): anon_vma {
+	if (rwc.anon_lock)
+		return rwc.anon_lock(page);
+
+	/*
+	 * Not page_lock_anon_vma_read(), which wants the page mapped: its users hold mmap_lock,
+	 * or a reference to the anon_vma.
+	 */
+	const anon_vma = page_anon_vma(page);
+	if (!anon_vma)
+		return NULL;
+
+	anon_vma_lock_read(anon_vma);
+	return anon_vma;
+}
+
+/** Visit the areas that can map an anonymous page, in the tree's order. @ported v5.10 static */
+function rmap_walk_anon<A>(page: page, rwc: rmap_walk_control<A>, locked: boolean): void {
+	let anon_vma: anon_vma;
+
+	if (locked) {
+		anon_vma = page_anon_vma(page);
+		/* anon_vma disappear under us? */
+		VM_BUG_ON_PAGE(!anon_vma, page, 'has no anon_vma while its lock is held');
+	} else {
+		anon_vma = rmap_walk_anon_lock(page, rwc);
+	}
+	if (!anon_vma)
+		return;
+
+	const pgoff_start = page_to_pgoff(page);
+	const pgoff_end = pgoff_start + thp_nr_pages(page) - 1;
+	for (let avc = anon_vma_interval_tree_iter_first(anon_vma, pgoff_start, pgoff_end); avc;
+	     avc = anon_vma_interval_tree_iter_next(avc, pgoff_start, pgoff_end)) {
+		const vma = avc_vma[avc];
+		const address = vma_address(page, vma);
+
+		if (rwc.invalid_vma && rwc.invalid_vma(vma, rwc.arg))
+			continue;
+
+		if (!rwc.rmap_one(page, vma, address, rwc.arg))
+			break;
+		if (rwc.done && rwc.done(page))
+			break;
+	}
+
+	if (!locked)
+		anon_vma_unlock_read(anon_vma);
+}
+
+/** Visit the areas that can map a page of a file, in the tree's order. @ported v5.10 static */
+function rmap_walk_file<A>(page: page, rwc: rmap_walk_control<A>, locked: boolean): void {
+	const mapping = page_mapping(page);
+
+	/* The lock keeps the page in its mapping, and so the mapping itself. */
+	VM_BUG_ON_PAGE(!PageLocked(page), page, 'is looked up in its file unlocked');
+
+	if (!mapping)
+		return;
+
+	const pgoff_start = page_to_pgoff(page);
+	const pgoff_end = pgoff_start + thp_nr_pages(page) - 1;
+	if (!locked)
+		i_mmap_lock_read(mapping);
+	for (let vma = vma_interval_tree_iter_first(mapping, pgoff_start, pgoff_end); vma;
+	     vma = vma_interval_tree_iter_next(vma, pgoff_start, pgoff_end)) {
+		const address = vma_address(page, vma);
+
+		if (rwc.invalid_vma && rwc.invalid_vma(vma, rwc.arg))
+			continue;
+
+		if (!rwc.rmap_one(page, vma, address, rwc.arg))
+			break;
+		if (rwc.done && rwc.done(page))
+			break;
+	}
+	if (!locked)
+		i_mmap_unlock_read(mapping);
+}
+
+/** Visit the areas that can map a page. @reduced KSM pages are not modelled */
+export function rmap_walk<A>(page: page, rwc: rmap_walk_control<A>): void {
+	VM_BUG_ON_PAGE(PageKsm(page), page, 'is shared by content');
+	if (PageAnon(page))
+		rmap_walk_anon(page, rwc, false);
+	else
+		rmap_walk_file(page, rwc, false);
+}
+
+/** rmap_walk() of a caller that holds the rmap lock. @ported v5.10 */
+export function rmap_walk_locked<A>(page: page, rwc: rmap_walk_control<A>): void {
+	/* no ksm support for now */
+	VM_BUG_ON_PAGE(PageKsm(page), page, 'is shared by content');
+	if (PageAnon(page))
+		rmap_walk_anon(page, rwc, true);
+	else
+		rmap_walk_file(page, rwc, true);
+}
+
+/* include/linux/rmap.h */
+
+/** @ported v5.10 include/linux/rmap.h:put_anon_vma() */
+export function put_anon_vma(anon_vma: anon_vma): void {
+	if (--refcount[anon_vma] === 0)
+		__put_anon_vma(anon_vma);
+}
+
+/** Make sure that an area has an anon_vma. 0 or -ENOMEM. @ported v5.10 include/linux/rmap.h */
+export function anon_vma_prepare(vma: vm_area_struct): number {
+	if (vma_anon_vma[vma])
+		return 0;
+
+	return __anon_vma_prepare(vma);
+}
+
+/** `next` merges into `vma`, which has the same anon_vma. @ported v5.10 include/linux/rmap.h */
+export function anon_vma_merge(vma: vm_area_struct, next: vm_area_struct): void {
+	VM_BUG_ON(vma_anon_vma[vma] !== vma_anon_vma[next], 'areas of two anon_vmas merge');
+	unlink_anon_vmas(next);
+}
+
+/**
+ * Another mapping of a page that is mapped: fork.
+ * @reduced include/linux/rmap.h:page_dup_rmap(): compound pages are not modelled
+ */
+export function page_dup_rmap(page: page, compound: boolean): void {
+	VM_BUG_ON_PAGE(compound, page, 'is mapped huge and is not');
+	_mapcount[page]++;
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A litmus program as the parser reads it and the checker completes it. */
+import * as errno from '../../lib/errno.ts';
+import type { Span } from './source.ts';
+
+/** A commit that the kernel must (+) or must not (-) have for the statement to run. */
+export interface Guard {
+	readonly has: boolean;
+	/** Place in COMMITS. */
+	readonly commit: number;
+}
+
+/** `q.m[3..7]`: pages of a mapping. */
+export interface RangeRef {
+	readonly span: Span;
+	/** As written: `q.m[3..7]`. */
+	readonly text: string;
+	readonly task: string;
+	readonly name: string;
+	/** Slot of the task's mapping in the runner's state. */
+	readonly slot: number;
+	/** First and last page, 0-based; first > last where it was written descending. */
+	readonly first: number;
+	readonly last: number;
+}
+
+export interface MachineSettings {
+	readonly ram?: number;
+	readonly swap?: number;
+	readonly cpus?: number;
+	readonly nodes?: number;
+	readonly pcid?: boolean;
+	readonly seed?: number;
+}
+
+export type Protection = { readonly read: boolean; readonly write: boolean; readonly exec: boolean };
+
+/** Slots of each kind that a program can have. */
+export const SLOTS_MAX = 10_000;
+
+/** What page counts of a range can be asked for; those of oracle programs first. */
+export const PAGE_COUNTS = ['present', 'swapped', 'lru', 'active', 'referenced', 'unevictable',
+	'dirty', 'writeback', 'young', 'mlocked', 'anon', 'swapcache'] as const;
+export type PageCount = typeof PAGE_COUNTS[number];
+
+export const ADVICE = ['normal', 'random', 'sequential', 'willneed', 'dontneed', 'free', 'cold',
+	'pageout', 'dontfork', 'dofork'] as const;
+export type Advice = typeof ADVICE[number];
+
+/** How a statement can end, as `expect errno` has it. */
+export const OUTCOME_NAMES = ['OK', 'SIGBUS', 'SIGKILL', 'SIGSEGV',
+	...Object.keys(errno).filter((name) => /^E[A-Z0-9]+$/.test(name))] as readonly string[];
+export type OutcomeName = typeof OUTCOME_NAMES[number];
+
+export type Expectation =
+	/** Of the pages of the range, so many have the property. */
+	| { readonly of: 'counts'; readonly range: RangeRef;
+	    readonly counts: readonly { readonly key: PageCount; readonly value: number }[] }
+	/** Every page of the range has, or none has, the property. */
+	| { readonly of: 'flags'; readonly range: RangeRef;
+	    readonly flags: readonly { readonly key: PageCount; readonly set: boolean }[] }
+	/** The first byte of every page. */
+	| { readonly of: 'value'; readonly range: RangeRef; readonly value: number }
+	| { readonly of: 'stat'; readonly cgroup: string;
+	    readonly keys: readonly { readonly key: string; readonly value: number }[] }
+	/**
+	 * Sums over the trace lines of an event (without its mm_vmscan_), `lines` their number; of
+	 * the last statement that left any lines.
+	 */
+	| { readonly of: 'trace'; readonly sums: readonly {
+	    readonly event: string; readonly key: string; readonly value: number }[] }
+	/** How the last statement that did something ended. */
+	| { readonly of: 'errno'; readonly name: OutcomeName };
+
+interface Common {
+	/** The whole statement, without its comment. */
+	readonly span: Span;
+	readonly text: string;
+	readonly guards: readonly Guard[];
+	/** The task that runs it; undefined: init. */
+	readonly task?: string;
+	/** Slot of that task in the runner's state. */
+	readonly taskSlot?: number;
+}
+
+export type Action =
+	| { readonly kind: 'cgroup'; readonly path: string }
+	| { readonly kind: 'rmdir'; readonly path: string }
+	| { readonly kind: 'memfd'; readonly name: string; readonly pages: number; readonly slot: number }
+	| { readonly kind: 'close'; readonly name: string; readonly slot: number }
+	| { readonly kind: 'task'; readonly name: string; readonly cgroup?: string;
+	    readonly slot: number }
+	| { readonly kind: 'fork'; readonly name: string; readonly slot: number;
+	    /** Mappings that the child inherits: slot of the parent's, slot of the child's. */
+	    readonly inherits: readonly (readonly [number, number])[] }
+	| { readonly kind: 'exit' }
+	| { readonly kind: 'move'; readonly cgroup: string }
+	| { readonly kind: 'mmap'; readonly name: string; readonly slot: number;
+	    /** Slot of the memfd, undefined for anonymous memory. */
+	    readonly memfd?: number; readonly pages: number; readonly protection: Protection;
+	    readonly shared: boolean; readonly offset: number; readonly address?: number }
+	| { readonly kind: 'munmap' | 'read' | 'mlock' | 'munlock'; readonly range: RangeRef }
+	| { readonly kind: 'write'; readonly range: RangeRef; readonly value: number }
+	| { readonly kind: 'mremap'; readonly range: RangeRef; readonly pages: number }
+	| { readonly kind: 'mprotect'; readonly range: RangeRef; readonly protection: Protection }
+	| { readonly kind: 'madvise'; readonly range: RangeRef; readonly advice: Advice }
+	| { readonly kind: 'clear_refs'; readonly what: number }
+	| { readonly kind: 'drain'; readonly order: readonly RangeRef[] }
+	| { readonly kind: 'reclaim'; readonly cgroup: string; readonly pages: number }
+	| { readonly kind: 'knob'; readonly path: string; readonly value: string }
+	| { readonly kind: 'cat'; readonly path: string }
+	| { readonly kind: 'show'; readonly range: RangeRef }
+	| { readonly kind: 'stat'; readonly cgroup: string; readonly keys: readonly string[] }
+	| { readonly kind: 'trace' }
+	| { readonly kind: 'notifiers'; readonly name: string }
+	| { readonly kind: 'expect'; readonly expectation: Expectation }
+	| { readonly kind: 'at'; readonly point: number; readonly range?: RangeRef;
+	    /** Place of the hook in the runner's state. */
+	    readonly slot: number; readonly body: Statement };
+
+export type Statement = Common & Action;
+export type StatementKind = Action['kind'];
+
+export interface Program {
+	readonly file: string;
+	readonly machine: MachineSettings;
+	readonly statements: readonly Statement[];
+	/** Slots that the runner's state needs, of each kind. */
+	readonly slots: {
+		readonly tasks: number; readonly mappings: number; readonly memfds: number;
+		readonly hooks: number;
+	};
+	/** Names by slot, for messages. */
+	readonly taskNames: readonly string[];
+}

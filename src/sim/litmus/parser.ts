@@ -1,0 +1,808 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The litmus language: text to a checked program. Everything that can be wrong without running it
+ * is found here, so that a wrong program never half runs. docs/litmus.md is its manual.
+ */
+import { RAM_BYTES_MAX, DISK_BYTES_MAX } from '../../lib/arena.ts';
+import { POINTS, point, type PointName } from '../../lib/points.ts';
+import { MAX_NUMNODES, NR_CPUS } from '../../mm/mmzone.ts';
+import { TRACE_EVENTS } from '../../mm/trace_vmscan.ts';
+import { KernelNameError, findCommit } from '../kernels.ts';
+import { ADVICE, OUTCOME_NAMES, PAGE_COUNTS, SLOTS_MAX, type Action, type Expectation, type Guard,
+	type MachineSettings, type PageCount, type Program, type Protection, type RangeRef,
+	type Statement } from './ast.ts';
+import { MEMORY_STAT_KEYS, checkKnob, checkReadable, checkValue, isKnobLike } from './knobs.ts';
+import { LitmusError, didYouMean, oneOf, quoted, type Span } from './source.ts';
+import { Cursor, lines, type Word } from './words.ts';
+
+const MiB = 1024 * 1024;
+const PAGE = 4096;
+/** Limits of a program, so that no text makes the parser slow or large. */
+export const STATEMENTS_MAX = 10_000, SOURCE_BYTES_MAX = 1024 * 1024;
+const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
+const NAME_MAX = 15;		/* TASK_COMM_LEN - 1 */
+const CGROUP_DEPTH_MAX = 8;
+const NAME_EXPECTED = `a letter or _, then letters, digits, _ or -, at most ${NAME_MAX}`;
+
+interface MappingInfo { slot: number; pages: number }
+interface TaskInfo { slot: number; mappings: Map<string, MappingInfo> }
+
+const STATEMENTS = ['machine', 'cgroup', 'rmdir', 'memfd', 'close', 'task', 'drain', 'reclaim',
+	'show', 'stat', 'trace', 'notifiers', 'expect', 'cat', 'at'];
+const TASK_STATEMENTS = ['mmap', 'munmap', 'mremap', 'read', 'write', 'mprotect', 'madvise', 'mlock',
+	'munlock', 'clear_refs', 'fork', 'exit', 'move'];
+/* Names that would make a line hard to read. */
+const RESERVED = new Set([...STATEMENTS, ...TASK_STATEMENTS, 'init', 'anon',
+	'value', 'errno']);
+/* Points that are about no one page. */
+const PAGELESS: readonly PointName[] = ['isolate_lru_pages.return', 'try_to_unmap_flush'];
+
+class Parser {
+	readonly #file: string;
+	readonly #cgroups = new Set<string>();
+	readonly #memfds = new Map<string, { slot: number; pages: number }>();
+	readonly #tasks = new Map<string, TaskInfo>();
+	readonly #taskNames: string[] = [];
+	/* The tasks that have a mapping of a name. */
+	readonly #owners = new Map<string, Set<string>>();
+	#mappings = 0;
+	#hooks = 0;
+	#memfdSlots = 0;
+	#machine: MachineSettings = {};
+	/* 'machine' must come before anything that runs. */
+	#started = false;
+
+	constructor(file: string) {
+		this.#file = file;
+	}
+
+	program(source: string): Program {
+		const statements: Statement[] = [];
+
+		for (const { words, text } of lines(source, this.#file)) {
+			const cursor = new Cursor(this.#file, words);
+			const statement = this.#line(cursor, text);
+			if (statement && statements.push(statement) > STATEMENTS_MAX)
+				cursor.fail(words[0]!,
+					`more than ${STATEMENTS_MAX} statements; expected at most so many`);
+		}
+		return {
+			file: this.#file, machine: this.#machine, statements, taskNames: this.#taskNames,
+			slots: { tasks: this.#taskNames.length, mappings: this.#mappings,
+				memfds: this.#memfdSlots, hooks: this.#hooks },
+		};
+	}
+
+	#line(c: Cursor, text: string): Statement | undefined {
+		const first = c.here();
+		const guards = this.#guards(c);
+		const word = c.peek();
+
+		if (word?.text === 'machine') {
+			if (this.#started || guards.length)
+				c.fail(word, guards.length
+					? "'machine' cannot have a guard; expected it plain, once, first"
+					: "'machine' stands after a statement; expected it once, first");
+			c.take('machine');
+			this.#machine = this.#settings(c);
+			this.#started = true;
+			return undefined;
+		}
+		this.#started = true;
+		return this.#statement(c, first, text, guards, false);
+	}
+
+	#statement(
+		c: Cursor, first: Span, text: string, before: readonly Guard[], hooked: boolean,
+	): Statement {
+		const word = c.peek() ?? c.take('a statement');
+		let task: string | undefined;
+
+		if (c.peek(1)?.text === ':' && word.text !== 'at') {
+			task = this.#taskName(c);
+			c.require(':');
+		}
+		const guards = [...before];
+		const taskSlot = task === undefined ? undefined : this.#tasks.get(task)!.slot;
+		const action = task === undefined
+			? this.#plain(c, guards, hooked)
+			: this.#ofTask(c, task, guards, hooked);
+		c.end();
+		/* A statement can go over several lines; its span is that of the first. */
+		const last = c.words.findLast(({ line }) => line === first.line)!;
+		return {
+			...action, guards, text,
+			span: { line: first.line, column: first.column, endColumn: last.endColumn },
+			...(task === undefined ? {} : { task, taskSlot }),
+		} as Statement;
+	}
+
+	/* [-013339df116c +feb889fb40fa] */
+	#guards(c: Cursor): Guard[] {
+		const guards: Guard[] = [];
+
+		while (/^\[[+-]/.test(c.peek()?.text ?? '')) {
+			for (let open = true, start = true; open; start = false) {
+				const word = c.take("']' after the guard");
+				const match = /^(\[?)([+-])([^[\]]*)(\]?)$/.exec(word.text);
+				if (!match || (match[1] !== '') !== start)
+					c.fail(word,
+						`${quoted(word.text)} is no guard; expected [+ID], [-ID] or [+ID -ID]`);
+				const guard = { has: match[2] === '+', commit: this.#commit(c, word, match[3]!) };
+				if (guards.some(({ commit }) => commit === guard.commit))
+					c.fail(word, `commit ${match[3]} is in the guard already; expected each ` +
+						'commit once');
+				guards.push(guard);
+				open = !match[4];
+			}
+		}
+		return guards;
+	}
+
+	#commit(c: Cursor, word: Word, id: string): number {
+		try {
+			return findCommit(id);
+		} catch (error) {
+			if (error instanceof KernelNameError)
+				c.fail(word, error.message);
+			throw error;
+		}
+	}
+
+	#settings(c: Cursor): MachineSettings {
+		const settings: Record<string, number | boolean> = {};
+		const keys = ['ram', 'swap', 'cpus', 'nodes', 'pcid', 'seed'];
+
+		while (!c.done) {
+			const word = c.take('key=value');
+			const match = /^([^=]*)=(.*)$/.exec(word.text);
+			const key = match?.[1] ?? word.text, value = match?.[2] ?? '';
+			if (!keys.includes(key))
+				c.fail(word, `${quoted(key)} is no setting of a machine; expected ${oneOf(keys)}` +
+					didYouMean(key, keys));
+			if (key in settings)
+				c.fail(word, `${quoted(key)} is set twice; expected each setting once`);
+			settings[key] = this.#setting(c, word, key, value);
+		}
+		return settings as MachineSettings;
+	}
+
+	#setting(c: Cursor, word: Word, key: string, value: string): number | boolean {
+		const bounded = (low: number, high: number, n: number | undefined, what: string) => {
+			if (n === undefined || n < low || n > high)
+				c.fail(word, `${quoted(word.text)} stands here; expected ${key}= ${what}`);
+			return n;
+		};
+		switch (key) {
+		case 'ram': return bounded(32 * MiB, RAM_BYTES_MAX, size(value, 2 * MiB),
+			`32M to ${RAM_BYTES_MAX / MiB}M in steps of 2M`);
+		case 'swap': return bounded(0, DISK_BYTES_MAX, size(value, PAGE),
+			`0 to ${DISK_BYTES_MAX / MiB}M in steps of 4K`);
+		case 'cpus': return bounded(1, NR_CPUS, integer(value), `1 to ${NR_CPUS}`);
+		case 'nodes': return bounded(1, MAX_NUMNODES, integer(value), `1 to ${MAX_NUMNODES}`);
+		case 'seed': return bounded(0, 2 ** 31 - 1, integer(value), '0 to 2147483647');
+		default: return bounded(0, 1, integer(value), '0 or 1') === 1;
+		}
+	}
+
+	#plain(c: Cursor, guards: Guard[], hooked: boolean): Action {
+		const word = c.take('a statement');
+
+		if (hooked)
+			c.fail(word, `${quoted(word.text)} cannot run at a point; expected a task's statement`);
+		if (c.peek()?.text === '=')
+			return this.#knob(c, word);
+		switch (word.text) {
+		case 'cgroup': return { kind: 'cgroup', path: this.#newCgroup(c, guards) };
+		case 'rmdir': {
+			this.#declares(c, word, guards);
+			const path = this.#cgroup(c, false);
+			if ([...this.#cgroups].some((p) => p.startsWith(`${path}/`)))
+				c.fail(word, `cgroup ${path} has children; expected them removed first`);
+			this.#cgroups.delete(path);
+			return { kind: 'rmdir', path };
+		}
+		case 'memfd': return this.#memfd(c, word, guards);
+		case 'close': {
+			this.#declares(c, word, guards);
+			const { name, slot } = this.#memfdRef(c);
+			this.#memfds.delete(name);
+			return { kind: 'close', name, slot };
+		}
+		case 'task': return this.#task(c, word, guards);
+		case 'drain': {
+			const order: RangeRef[] = [];
+			while (!c.done)
+				order.push(this.#range(c, undefined, true));
+			return { kind: 'drain', order };
+		}
+		case 'reclaim':
+			return { kind: 'reclaim', cgroup: this.#cgroup(c, true), pages: this.#pages(c) };
+		case 'show': return { kind: 'show', range: this.#range(c) };
+		case 'stat': return this.#stat(c);
+		case 'trace': return { kind: 'trace' };
+		case 'notifiers': {
+			const name = c.take('a device');
+			return c.fail(name, `${quoted(name.text)} is no secondary MMU of this program; ` +
+				'expected one that it declared');
+		}
+		case 'expect': {
+			guards.push(...this.#guards(c));
+			return { kind: 'expect', expectation: this.#expectation(c) };
+		}
+		case 'cat': {
+			const path = c.take('a path');
+			this.#check(c, path, checkReadable(path.text, this.#cgroups));
+			return { kind: 'cat', path: path.text };
+		}
+		case 'at': return this.#at(c);
+		case 'machine': return c.fail(word, "'machine' stands after a statement; expected it first");
+		}
+		return this.#noStatement(c, word);
+	}
+
+	/* Say what is wrong with a line that begins with no statement. */
+	#noStatement(c: Cursor, word: Word): never {
+		const colon = /^([A-Za-z_][\w-]*):(.+)$/.exec(word.text);
+
+		if (colon)
+			c.fail(word, `no blank after ${quoted(`${colon[1]}:`)}; expected ` +
+				`'${colon[1]}: ${colon[2]} ...'`);
+		if (isKnobLike(word.text))
+			c.fail(word, word.text.includes('=')
+				? `no blanks around the '='; expected '${word.text.replace(/=/, ' = ')}'`
+				: `${quoted(word.text)} is no statement; expected '${word.text} = VALUE' or ` +
+					`'cat ${word.text}'`);
+		if (TASK_STATEMENTS.includes(word.text))
+			c.fail(word, `${quoted(word.text)} is a task's statement; expected 'TASK: ${word.text} ...'`);
+		return c.fail(word, `${quoted(word.text)} is no statement; expected ${oneOf(STATEMENTS)}, ` +
+			`'TASK: STATEMENT' or 'KNOB = VALUE'` +
+			didYouMean(word.text, [...STATEMENTS, ...TASK_STATEMENTS]));
+	}
+
+	#check(c: Cursor, word: Word, problem: string | undefined): void {
+		if (problem)
+			c.fail(word, problem);
+	}
+
+	/* A name that only some kernels' runs would have cannot be checked. */
+	#declares(c: Cursor, word: Word, guards: readonly Guard[]): void {
+		if (guards.length)
+			c.fail(word, `${quoted(word.text)} under a guard; expected no guard before what declares ` +
+				'or removes a name');
+	}
+
+	#newName(c: Cursor, what: string, taken: (name: string) => boolean): string {
+		const word = c.take(`the name of a ${what}`);
+
+		this.#isName(c, word);
+		if (taken(word.text))
+			c.fail(word, `${what} ${word.text} exists already; expected another name`);
+		return word.text;
+	}
+
+	#isName(c: Cursor, word: Word): void {
+		if (!NAME.test(word.text) || word.text.length > NAME_MAX)
+			c.fail(word, `${quoted(word.text)} is no name; expected ${NAME_EXPECTED}`);
+		if (RESERVED.has(word.text))
+			c.fail(word, `'${word.text}' is a word of the language; expected another name`);
+	}
+
+	#newCgroup(c: Cursor, guards: readonly Guard[]): string {
+		const word = c.take('the path of a cgroup');
+
+		this.#declares(c, word, guards);
+		const parts = word.text.split('/');
+		if (!parts.every((part) => NAME.test(part) && part.length <= NAME_MAX)
+		    || parts.length > CGROUP_DEPTH_MAX)
+			c.fail(word, `${quoted(word.text)} is no cgroup path; expected names joined by /, ` +
+				`each at most ${NAME_MAX} characters, at most ${CGROUP_DEPTH_MAX} levels`);
+		if (this.#cgroups.has(word.text))
+			c.fail(word, `cgroup ${word.text} exists already; expected another path`);
+		const parent = parts.slice(0, -1).join('/');
+		if (parent && !this.#cgroups.has(parent))
+			c.fail(word, `cgroup ${parent} does not exist; expected 'cgroup ${parent}' before`);
+		this.#cgroups.add(word.text);
+		return word.text;
+	}
+
+	#cgroup(c: Cursor, root: boolean): string {
+		const word = c.take(root ? "a cgroup, or '/'" : 'a cgroup');
+
+		this.#isCgroup(c, word, word.text, root);
+		return word.text;
+	}
+
+	#isCgroup(c: Cursor, word: Word, path: string, root = false): void {
+		if (root && path === '/' || this.#cgroups.has(path))
+			return;
+		const known = [...this.#cgroups, ...(root ? ['/'] : [])];
+		c.fail(word, `cgroup ${quoted(path)} does not exist; expected ` +
+			(known.length ? oneOf(known) : "a 'cgroup NAME' before") + didYouMean(path, known));
+	}
+
+	#memfd(c: Cursor, word: Word, guards: readonly Guard[]): Action {
+		this.#declares(c, word, guards);
+		const name = this.#newName(c, 'memfd', (n) => this.#memfds.has(n));
+		const pages = this.#pages(c);
+		const slot = this.#memfdSlots++;
+
+		this.#memfds.set(name, { slot, pages });
+		return { kind: 'memfd', name, pages, slot };
+	}
+
+	#memfdRef(c: Cursor): { name: string; slot: number; pages: number } {
+		const word = c.take('a memfd');
+		const memfd = this.#memfds.get(word.text);
+
+		if (!memfd)
+			c.fail(word, `memfd ${quoted(word.text)} does not exist; expected ` +
+				(this.#memfds.size ? oneOf([...this.#memfds.keys()]) : "a 'memfd NAME PAGES' before") +
+				didYouMean(word.text, this.#memfds.keys()));
+		return { name: word.text, ...memfd };
+	}
+
+	#newTask(name: string): TaskInfo {
+		const task = { slot: this.#taskNames.push(name) - 1, mappings: new Map() };
+
+		this.#tasks.set(name, task);
+		return task;
+	}
+
+	#task(c: Cursor, word: Word, guards: readonly Guard[]): Action {
+		this.#declares(c, word, guards);
+		const name = this.#newName(c, 'task', (n) => this.#tasks.has(n));
+		let cgroup: string | undefined;
+
+		const setting = c.peek();
+		if (setting) {
+			c.take('cgroup=PATH');
+			const match = /^cgroup=(.+)$/.exec(setting.text);
+			if (!match)
+				c.fail(setting,
+					`${quoted(setting.text)} stands here; expected cgroup=PATH or the end`);
+			cgroup = match[1]!;
+			this.#isCgroup(c, setting, cgroup);
+		}
+		const { slot } = this.#newTask(name);
+		return { kind: 'task', name, slot, ...(cgroup === undefined ? {} : { cgroup }) };
+	}
+
+	#taskName(c: Cursor): string {
+		const word = c.take('a task');
+
+		if (!this.#tasks.has(word.text))
+			c.fail(word, `task ${quoted(word.text)} does not exist; expected ` +
+				(this.#tasks.size ? oneOf([...this.#tasks.keys()]) : "a 'task NAME' before") +
+				didYouMean(word.text, this.#tasks.keys()));
+		return word.text;
+	}
+
+	#ofTask(c: Cursor, task: string, guards: readonly Guard[], hooked: boolean): Action {
+		const word = c.take("a task's statement");
+		const info = this.#tasks.get(task)!;
+
+		if (c.peek()?.text === '=') {
+			if (hooked)
+				c.fail(word, "'mmap' declares a name; expected a statement that does not");
+			this.#declares(c, word, guards);
+			return this.#mmap(c, word, task, info);
+		}
+		switch (word.text) {
+		case 'munmap': {
+			const range = this.#range(c, task);
+			const mapping = info.mappings.get(range.name)!;
+			const whole = range.first === 0 && range.last === mapping.pages - 1;
+			if (whole && !hooked && guards.length === 0)
+				this.#forget(task, range.name);
+			return { kind: 'munmap', range };
+		}
+		case 'mremap': {
+			if (hooked)
+				c.fail(word, "'mremap' changes what a name is; expected a statement that does not");
+			this.#declares(c, word, guards);
+			const at = c.here();
+			const range = this.#range(c, task);
+			const mapping = info.mappings.get(range.name)!;
+			if (range.first !== 0 || range.last !== mapping.pages - 1)
+				c.fail(at, `${range.text} is a part; expected the whole mapping ${range.name}`);
+			const pages = this.#pages(c);
+			info.mappings.set(range.name, { slot: mapping.slot, pages });
+			return { kind: 'mremap', range, pages };
+		}
+		case 'read': case 'mlock': case 'munlock':
+			return { kind: word.text, range: this.#range(c, task) };
+		case 'write': {
+			const range = this.#range(c, task);
+			const value = c.done ? 1 : this.#byte(c);
+			return { kind: 'write', range, value };
+		}
+		case 'mprotect':
+			return { kind: 'mprotect', range: this.#range(c, task),
+				protection: this.#protection(c) };
+		case 'madvise': {
+			const range = this.#range(c, task);
+			const advice = c.take('an advice');
+			const known = ADVICE.find((a) => a === advice.text);
+			if (!known)
+				c.fail(advice, `${quoted(advice.text)} is no advice; expected ${oneOf(ADVICE)}` +
+					didYouMean(advice.text, ADVICE));
+			return { kind: 'madvise', range, advice: known };
+		}
+		case 'clear_refs': return { kind: 'clear_refs', what: c.done ? 1 : this.#number(c, 1, 5) };
+		case 'fork': {
+			if (hooked)
+				c.fail(word, "'fork' declares a name; expected a statement that does not");
+			this.#declares(c, word, guards);
+			const name = this.#newName(c, 'task', (n) => this.#tasks.has(n));
+			const { slot: child } = this.#newTask(name);
+			const inherits: [number, number][] = [];
+			for (const [mapping, { slot, pages }] of info.mappings)
+				inherits.push([slot, this.#newMapping(c, word, name, mapping, pages)]);
+			return { kind: 'fork', name, slot: child, inherits };
+		}
+		case 'exit':
+			if (hooked)
+				c.fail(word, "'exit' removes a name; expected a statement that does not");
+			this.#declares(c, word, guards);
+			for (const name of [...info.mappings.keys()])
+				this.#forget(task, name);
+			this.#tasks.delete(task);
+			return { kind: 'exit' };
+		case 'move': return { kind: 'move', cgroup: this.#cgroup(c, true) };
+		}
+		return c.fail(word, `${quoted(word.text)} is no statement of a task; expected ` +
+			`${oneOf(TASK_STATEMENTS)}` +
+			(word.text.includes('=') ? "; blanks stand around an '='"
+				: didYouMean(word.text, TASK_STATEMENTS)));
+	}
+
+	#newMapping(c: Cursor, word: Word, task: string, name: string, pages: number): number {
+		const slot = this.#mappings++;
+
+		if (this.#mappings > SLOTS_MAX)
+			c.fail(word, `more than ${SLOTS_MAX} mappings in the program, those that children ` +
+				'inherit with them; expected at most so many');
+		this.#tasks.get(task)!.mappings.set(name, { slot, pages });
+		const owners = this.#owners.get(name);
+		if (owners)
+			owners.add(task);
+		else
+			this.#owners.set(name, new Set([task]));
+		return slot;
+	}
+
+	/* A mapping is gone, by munmap or with its task. */
+	#forget(task: string, name: string): void {
+		this.#tasks.get(task)!.mappings.delete(name);
+		this.#owners.get(name)!.delete(task);
+	}
+
+	/* m = mmap f 64 rw shared [offset=N] [at=ADDRESS] */
+	#mmap(c: Cursor, word: Word, task: string, info: TaskInfo): Action {
+		this.#isName(c, word);
+		if (info.mappings.has(word.text))
+			c.fail(word, `mapping ${word.text} exists already; expected it unmapped first`);
+		c.require('=');
+		c.require('mmap');
+		const source = c.peek();
+		const memfd = c.accept('anon') ? undefined : this.#memfdRef(c);
+		const pages = this.#pages(c);
+		const protection = this.#protection(c);
+		const sharing = c.take("'shared' or 'private'");
+		if (sharing.text !== 'shared' && sharing.text !== 'private')
+			c.fail(sharing, `${quoted(sharing.text)} stands here; expected 'shared' or 'private'`);
+		let offset = 0, address: number | undefined;
+		while (!c.done) {
+			const option = c.take('offset=PAGES or at=ADDRESS');
+			const match = /^(offset|at)=(.*)$/.exec(option.text);
+			const n = match ? integer(match[2]!) : undefined;
+			if (match?.[1] === 'offset' && n !== undefined && n <= 2 ** 31)
+				offset = n;
+			else if (match?.[1] === 'at' && n !== undefined && n % PAGE === 0
+			         && n >= 0x10000 && n <= 2 ** 47 - (pages + 1) * PAGE)
+				address = n;
+			else
+				c.fail(option, `${quoted(option.text)} stands here; expected offset=PAGES or ` +
+					'at=ADDRESS (a page-aligned user address)');
+		}
+		if (memfd && offset + pages > memfd.pages)
+			c.fail(source!, `memfd ${memfd.name} has ${memfd.pages} pages, not ` +
+				`${offset + pages}; expected a part of it`);
+		if (!memfd && offset)
+			c.fail(source!, 'offset= of anonymous memory; expected it of a memfd only');
+		const slot = this.#newMapping(c, word, task, word.text, pages);
+		return { kind: 'mmap', name: word.text, slot, pages, protection,
+			shared: sharing.text === 'shared', offset,
+			...(memfd ? { memfd: memfd.slot } : {}),
+			...(address === undefined ? {} : { address }) };
+	}
+
+	#protection(c: Cursor): Protection {
+		const word = c.take("'r', 'rw', 'rx', 'rwx' or 'none'");
+
+		if (!/^(?:r?w?x?|none)$/.test(word.text))
+			c.fail(word, `${quoted(word.text)} is no protection; expected r, rw, rx, rwx or none`);
+		const has = (letter: string) => word.text !== 'none' && word.text.includes(letter);
+		return { read: has('r'), write: has('w'), exec: has('x') };
+	}
+
+	#number(c: Cursor, low: number, high: number): number {
+		const word = c.take(`a number from ${low} to ${high}`);
+		const n = integer(word.text);
+
+		if (n === undefined || n < low || n > high)
+			c.fail(word, `${quoted(word.text)} stands here; expected a number from ${low} to ${high}`);
+		return n;
+	}
+
+	#byte(c: Cursor): number {
+		return this.#number(c, 0, 255);
+	}
+
+	#pages(c: Cursor): number {
+		return this.#number(c, 1, RAM_BYTES_MAX / PAGE);
+	}
+
+	/* [TASK.]NAME, [TASK.]NAME[i], [TASK.]NAME[i..j] */
+	#range(c: Cursor, task?: string, descending = false): RangeRef {
+		const word = c.take('a mapping, m[5], m[0..31] or TASK.m');
+		const match = /^(?:([A-Za-z_][\w-]*)\.)?([A-Za-z_][\w-]*)(?:\[(\d+)(?:\.\.(\d+))?\])?$/
+			.exec(word.text);
+
+		if (!match)
+			c.fail(word, `${quoted(word.text)} is no range of pages; expected m, m[5], m[0..31] ` +
+				'or TASK.m');
+		const name = match[2]!;
+		const owner = this.#owner(c, word, name, match[1] ?? task);
+		const { slot, pages } = this.#tasks.get(owner)!.mappings.get(name)!;
+		const first = match[3] === undefined ? 0 : Number(match[3]);
+		const last = match[4] !== undefined ? Number(match[4])
+			: match[3] !== undefined ? first : pages - 1;
+		if (Math.max(first, last) >= pages)
+			c.fail(word, `page ${Math.max(first, last)} is beyond ${name}'s ${pages} pages; ` +
+				`expected 0 to ${pages - 1}`);
+		if (first > last && !descending)
+			c.fail(word, `${first}..${last} is descending; expected the lower page first`);
+		if (task !== undefined && match[1] !== undefined && match[1] !== task)
+			c.fail(word, `${word.text} belongs to ${match[1]}; expected a mapping of ${task}`);
+		return { span: word, text: word.text, task: owner, name, slot, first, last };
+	}
+
+	/* The task that has the mapping: the one named, or the only one. */
+	#owner(c: Cursor, word: Word, name: string, named: string | undefined): string {
+		if (named !== undefined) {
+			const task = this.#tasks.get(named);
+			if (!task)
+				c.fail(word, `task ${named} does not exist` +
+					`${didYouMean(named, this.#tasks.keys())}; expected a live task before the '.'`);
+			if (!task.mappings.has(name))
+				c.fail(word, `${named} has no mapping ${name}; expected ` +
+					(task.mappings.size ? oneOf([...task.mappings.keys()])
+						: `'${named}: ${name} = mmap ...' before`) +
+					didYouMean(name, task.mappings.keys()));
+			return named;
+		}
+		const owners = [...this.#owners.get(name) ?? []];
+		if (owners.length === 1)
+			return owners[0]!;
+		if (owners.length)
+			c.fail(word, `several tasks have a mapping ${name}; expected ` +
+				oneOf(owners.map((task) => `${task}.${name}`)));
+		const known = [...this.#owners].flatMap(([mapping, tasks]) => tasks.size ? [mapping] : []);
+		return c.fail(word, `no task has a mapping ${name}; expected ` +
+			(known.length ? oneOf(known) : `'TASK: ${name} = mmap ...' before`) +
+			didYouMean(name, known));
+	}
+
+	/* CGROUP/FILE = VALUE, vm.NAME = VALUE, /PATH = VALUE */
+	#knob(c: Cursor, path: Word): Action {
+		this.#check(c, path, checkKnob(path.text, this.#cgroups));
+		c.require('=');
+		const value = c.take('a value');
+		this.#check(c, value, checkValue(path.text, value.text));
+		return { kind: 'knob', path: path.text, value: value.text };
+	}
+
+	#stat(c: Cursor): Action {
+		const cgroup = this.#cgroup(c, false);
+		const keys: string[] = [];
+
+		if (c.peek()?.text === 'all' && !c.peek(1)) {
+			c.take('all');
+			return { kind: 'stat', cgroup, keys: MEMORY_STAT_KEYS };
+		}
+		while (!c.done) {
+			const word = c.take('a key of memory.stat');
+			keys.push(this.#oneOfWords(c, word, word.text, MEMORY_STAT_KEYS,
+				'key of memory.stat'));
+		}
+		return { kind: 'stat', cgroup, keys };
+	}
+
+	#oneOfWords<T extends string>(
+		c: Cursor, word: Word, text: string, known: readonly T[], what: string,
+	): T {
+		const found = known.find((one) => one === text);
+
+		if (found === undefined)
+			c.fail(word, `${quoted(text)} is no ${what}; expected ${oneOf(known)}` +
+				didYouMean(text, known));
+		return found;
+	}
+
+	#expectation(c: Cursor): Expectation {
+		const word = c.peek() ?? c.take('what is expected');
+
+		switch (word.text) {
+		case 'stat':
+			c.take('stat');
+			return { of: 'stat', cgroup: this.#cgroup(c, false),
+				keys: this.#keyValues(c, (at, key) =>
+					this.#oneOfWords(c, at, key, MEMORY_STAT_KEYS, 'key of memory.stat')) };
+		case 'trace':
+			return this.#expectTrace(c);
+		case 'value': {
+			c.take('value');
+			const range = this.#range(c);
+			c.require('=');
+			return { of: 'value', range, value: this.#byte(c) };
+		}
+		case 'errno': {
+			c.take('errno');
+			const name = c.take("an errno's name, or OK");
+			return { of: 'errno',
+				name: this.#oneOfWords(c, name, name.text, OUTCOME_NAMES, 'errno or signal') };
+		}
+		}
+		const range = this.#range(c);
+		const first = c.peek() ?? c.take('present=N, or present, !active, ...');
+		if (first.text.includes('='))
+			return { of: 'counts', range, counts: this.#counts(c, range) };
+		const flags: { key: PageCount; set: boolean }[] = [];
+		while (!c.done) {
+			const flag = c.take('a property of pages');
+			const set = !flag.text.startsWith('!');
+			const key = this.#pageCount(c, flag, set ? flag.text : flag.text.slice(1));
+			if (flags.some((other) => other.key === key))
+				c.fail(flag, `${key} stands twice; expected each property once`);
+			flags.push({ key, set });
+		}
+		return { of: 'flags', range, flags };
+	}
+
+	#counts(c: Cursor, range: RangeRef): { key: PageCount; value: number }[] {
+		const pages = range.last - range.first + 1;
+
+		return this.#keyValues(c, (word, key, value) => {
+			const known = this.#pageCount(c, word, key);
+			if (value > pages)
+				c.fail(word, `${range.text} has ${pages} page${pages === 1 ? '' : 's'}, never ` +
+					`${quoted(word.text)}; expected at most ${pages}`);
+			return known;
+		});
+	}
+
+	/* expect trace [EVENT] key=number ...: sums over the lines of the event that has the key */
+	#expectTrace(c: Cursor): Expectation {
+		c.take('trace');
+		const events = TRACE_EVENTS.flatMap((event) => event ? [event] : []);
+		const word = c.peek() ?? c.take('an event, or key=number');
+		const named = !word.text.includes('=');
+		const name = (event: { name: string }) => event.name.replace(/^mm_vmscan_/, '');
+		let event: string | undefined;
+		if (named) {
+			c.take('an event');
+			event = this.#oneOfWords(c, word, word.text.replace(/^mm_vmscan_/, ''),
+				events.map(name), 'event');
+		}
+		/* Only numbers can be summed. */
+		const fields = events.filter((one) => !named || name(one) === event)
+			.flatMap((one) => [{ event: name(one), key: 'lines' }, ...one.fields
+				.filter(({ format }) => format === 'd' || format === 'u')
+				.map((field) => ({ event: name(one), key: field.name }))]);
+		const keys = [...new Set(fields.map(({ key }) => key))];
+		const sums: { event: string; key: string; value: number }[] = [];
+		this.#keyValues(c, (at, text, value) => {
+			const key = this.#oneOfWords(c, at, text, keys, 'number of a trace line');
+			const having = fields.filter((one) => one.key === key);
+			if (having.length > 1)
+				c.fail(at, `several events have ${key}; expected one of them before it: ` +
+					oneOf(having.map((one) => one.event)));
+			sums.push({ event: having[0]!.event, key, value });
+			return key;
+		});
+		return { of: 'trace', sums };
+	}
+
+	/* key=number ...: each key known, and once */
+	#keyValues<K extends string>(
+		c: Cursor, known: (word: Word, key: string, value: number) => K,
+	): { key: K; value: number }[] {
+		const found: { key: K; value: number }[] = [];
+
+		do {
+			const word = c.take('key=number');
+			const match = /^([^=]+)=(.*)$/.exec(word.text);
+			const value = match ? integer(match[2]!) : undefined;
+			if (!match || value === undefined)
+				c.fail(word, `${quoted(word.text)} stands here; expected key=number`);
+			const key = known(word, match[1]!, value);
+			if (found.some((other) => other.key === key))
+				c.fail(word, `${key} stands twice; expected each key once`);
+			found.push({ key, value });
+		} while (!c.done);
+		return found;
+	}
+
+	#pageCount(c: Cursor, word: Word, key: string): PageCount {
+		return this.#oneOfWords(c, word, key, PAGE_COUNTS, 'property of pages');
+	}
+
+	/* at POINT [RANGE] : TASK: STATEMENT */
+	#at(c: Cursor): Action {
+		const word = c.take('a scheduling point');
+		const name = this.#oneOfWords(c, word, word.text, POINTS, 'scheduling point');
+		const here = c.here();
+		const range = c.peek()?.text === ':' ? undefined : this.#range(c);
+
+		if (range && PAGELESS.includes(name))
+			c.fail(here, `${name} is about no one page; expected ':' and a task's statement`);
+		c.require(':', "':' and a task's statement");
+		const first = c.here();
+		const body = this.#statement(c, first, c.rest(), [], true);
+		return { kind: 'at', point: point(name), slot: this.#hooks++, body,
+			...(range ? { range } : {}) };
+	}
+}
+
+/** A whole number, decimal or 0x, below 2^53. */
+function integer(text: string): number | undefined {
+	if (!/^(?:\d{1,15}|0x[0-9a-fA-F]{1,13})$/.test(text))
+		return undefined;
+	return Number(text);
+}
+
+/** Bytes with a suffix K, M or G, a multiple of `step`. */
+function size(text: string, step: number): number | undefined {
+	const match = /^(\d{1,12})([KMGkmg]?)$/.exec(text);
+
+	if (!match)
+		return undefined;
+	const bytes = Number(match[1]) * { '': 1, K: 1024, M: MiB, G: 1024 * MiB }[
+		match[2]!.toUpperCase() as 'K'];
+	return bytes % step === 0 ? bytes : undefined;
+}
+
+/* Bytes as text. @throws LitmusError at the first byte that is no UTF-8 */
+function decode(bytes: Uint8Array, file: string): string {
+	try {
+		return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+	} catch {
+		for (let start = 0, line = 1; ; line++) {
+			const newline = bytes.indexOf(0x0a, start);
+			const end = newline < 0 ? bytes.length : newline;
+			const lax = new TextDecoder().decode(bytes.subarray(start, end));
+			const column = [...lax].indexOf('\ufffd') + 1;
+			if (column || newline < 0)
+				throw new LitmusError(file,
+					{ line, column: column || 1, endColumn: (column || 1) + 1 },
+					'a byte that is no UTF-8; expected ASCII, and UTF-8 in comments');
+			start = end + 1;
+		}
+	}
+}
+
+/**
+ * Parse and check a program.
+ * @param source its text, or the bytes of its file
+ * @param file what messages call it
+ * @throws LitmusError for the first thing that is wrong
+ */
+export function parseLitmus(source: string | Uint8Array, file: string): Program {
+	if (source.length > SOURCE_BYTES_MAX)
+		throw new LitmusError(file, { line: 1, column: 1, endColumn: 2 },
+			`the program has ${source.length} bytes; expected at most ${SOURCE_BYTES_MAX}`);
+	const text = typeof source === 'string' ? source : decode(source, file);
+	return new Parser(file).program(text.replace(/^\ufeff/, ''));
+}

@@ -1,0 +1,743 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A machine as user space sees it: tasks that make system calls and access memory, files below
+ * /proc and /sys. There is one machine a JS realm; all its state lies in the arena, so these
+ * objects hold names only: a PID, a path, a descriptor.
+ */
+import { MMU_READ, MMU_USER, MMU_WRITE, mmu_access } from '../arch/mmu.ts';
+import { PAGE_SIZE } from '../arch/page.ts';
+import { RAM_BYTES_MAX, DISK_BYTES_MAX, carve } from '../lib/arena.ts';
+import { VM_BUG_ON } from '../lib/bug.ts';
+import { EINVAL, ENOENT, ESRCH } from '../lib/errno.ts';
+import { list_move_tail } from '../lib/list.ts';
+import { hash as arenaHash, restore as restoreArena, snapshot as takeSnapshot }
+	from '../lib/snapshot.ts';
+import { global_f64, global_s32 } from '../lib/struct.ts';
+import { BLKDEV_RAM, blkdev_add } from '../mm/blkdev.ts';
+import { ROOT_CGROUP, cgroup_get_from_path, cgroup_mkdir, cgroup_rmdir }
+	from '../mm/cgroup.ts';
+import { current, nr_cpu_ids, smp_processor_id } from '../mm/current.ts';
+import { FAULT_OOM, FAULT_SIGKILL, FAULT_WOULD_BLOCK, fault_result } from '../mm/fault.ts';
+import { find_task_by_vpid, init_task } from '../mm/fork.ts';
+import { ram_bytes } from '../mm/fs.ts';
+import { GFP_KERNEL } from '../mm/gfp.ts';
+import { mem_cgroup_page_lruvec } from '../mm/memcontrol.ts';
+import { ROOT_MEM_CGROUP, type cgroup } from '../mm/memcontrol_types.ts';
+import { page_pgdat } from '../mm/mm.ts';
+import { mm_boot, RAM_BYTES_MIN } from '../mm/mm_init.ts';
+import { page_lru } from '../mm/mm_inline.ts';
+import { pages, tasks, type page, type task_struct } from '../mm/mm_types.ts';
+import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE }
+	from '../mm/mmap.ts';
+import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../mm/mremap.ts';
+import { MAX_NUMNODES, NR_CPUS, lruvecs, nr_online_nodes } from '../mm/mmzone.ts';
+import { PageLRU } from '../mm/page_flags.ts';
+import { max_pfn } from '../mm/page_alloc.ts';
+import { mkswap, swapon } from '../mm/swapfile.ts';
+import { try_to_free_mem_cgroup_pages } from '../mm/vmscan.ts';
+import { actorsInit, exitTask, returnToUser, runStatement, statementDepth, step }
+	from './actors.ts';
+import { task_comm } from './comm.ts';
+import { BlockedError, MachineError } from './errors.ts';
+import { hasFile, readBytes, readText, writeText } from './files.ts';
+import { KPF, decodePagemap, type KpfName } from './formats.ts';
+import { traceMark, traceSwitch, traceText } from './ftrace.ts';
+import { checkInvariants } from './invariants.ts';
+import { parseKernel, type Kernel } from './kernels.ts';
+import { kpageflags, pagemapWords, pteYoung } from './pageinfo.ts';
+import * as sys from './syscalls.ts';
+
+export { BlockedError, MachineError, StepBudgetError } from './errors.ts';
+
+const MiB = 1024 * 1024;
+
+/** What a machine is made of. */
+export interface MachineOptions {
+	/** Bytes of RAM, a multiple of 4096, 2 MiB to 4 GiB. Default 512 MiB. */
+	readonly ram?: number;
+	/** Bytes of swap, a multiple of 4096, on a RAM disk (brd); 0: none. Default 64 MiB. */
+	readonly swap?: number;
+	/** CPUs, 1 to 32. Default 1. */
+	readonly cpus?: number;
+	/** NUMA nodes, 1 to 8; RAM and CPUs are split evenly. Default 1. */
+	readonly nodes?: number;
+	/** The kernel, by name (kernels.ts). Default `v5.10.223`. */
+	readonly kernel?: string | Kernel;
+	/** Whether it uses PCIDs; without (`nopcid`), a switch of tasks empties the TLB. Default no. */
+	readonly pcid?: boolean;
+	/** Seed of the machine's random numbers, any integer. Default 1. */
+	readonly seed?: number;
+	/** Statements and page accesses until StepBudgetError; 0: no end. Default 100 million. */
+	readonly stepBudget?: number;
+	/** Trace events that are on: systems or names. Default those of `vmscan`. */
+	readonly events?: readonly string[];
+}
+const DEFAULTS = {
+	ram: 512 * MiB, swap: 64 * MiB, cpus: 1, nodes: 1, kernel: 'v5.10.223', pcid: false, seed: 1,
+	stepBudget: 1e8, events: ['vmscan'],
+} as const;
+
+/** Pages of a task's memory: plain values, which say nothing about what is there. */
+export interface Range {
+	readonly pid: number;
+	/** Address of the first page. */
+	readonly start: number;
+	/** How many pages. */
+	readonly pages: number;
+}
+
+/** A memfd: a descriptor of init. */
+export interface Memfd {
+	readonly fd: number;
+	readonly pages: number;
+}
+
+/** `r`, `w` and `x` in any order, or `none`. */
+export type Prot = string | { readonly read: boolean; readonly write: boolean; readonly exec: boolean };
+
+export interface MmapOptions {
+	/** Of what file; undefined: anonymous memory. */
+	readonly memfd?: Memfd | { readonly fd: number };
+	readonly pages: number;
+	readonly prot: Prot;
+	readonly shared: boolean;
+	/** MAP_FIXED at this address; undefined: where the kernel likes. */
+	readonly fixedAt?: number;
+	/** First page of the file. Default 0. */
+	readonly pgoff?: number;
+}
+
+/** Of the pages of a range, how many are what; the first six as in /proc/kpageflags. */
+export interface PageCounts {
+	present: number;
+	swapped: number;
+	lru: number;
+	active: number;
+	referenced: number;
+	unevictable: number;
+	dirty: number;
+	writeback: number;
+	/** Its page-table entry has the accessed bit: what no file of Linux tells. */
+	young: number;
+	mlocked: number;
+	anon: number;
+	swapcache: number;
+}
+
+/** The keys of memory.stat that stat() gives unless told otherwise. */
+export const STAT_KEYS: readonly string[] = ['anon', 'file', 'shmem', 'inactive_anon',
+	'active_anon', 'inactive_file', 'active_file', 'unevictable', 'pgscan', 'pgsteal',
+	'pgactivate', 'pgdeactivate', 'pgrefill', 'pglazyfreed', 'workingset_refault_anon',
+	'workingset_activate_anon', 'workingset_refault_file', 'workingset_activate_file'];
+
+/** What madvise(2) can be told, by name. */
+export const ADVICE: Readonly<Record<string, number>> = {
+	normal: 0, random: 1, sequential: 2, willneed: 3, dontneed: 4, free: 8, remove: 9, dontfork: 10,
+	dofork: 11, cold: 20, pageout: 21,
+};
+
+/* What of the machine no port knows. */
+const KERNEL_NAME_MAX = 1024;
+const kernel_name = carve('sim.kernel_name', Uint8Array, KERNEL_NAME_MAX, () => KERNEL_NAME_MAX);
+const swap_bytes = global_f64('sim.swap_bytes');
+const booted = global_s32('sim.booted');
+
+function keepKernelName(name: string): void {
+	const bytes = new TextEncoder().encode(name);
+
+	if (bytes.length > KERNEL_NAME_MAX)
+		throw new MachineError('kernel name', EINVAL);
+	kernel_name.set(bytes);
+}
+
+function keptKernelName(): string {
+	const end = kernel_name.indexOf(0);
+
+	return new TextDecoder().decode(kernel_name.subarray(0, end < 0 ? undefined : end));
+}
+
+/* The realm's machine; a Machine that is not this one is of an earlier boot. */
+let present: Machine | undefined;
+
+function checkOptions(o: Required<Omit<MachineOptions, 'kernel'>>): void {
+	const whole = (name: string, value: number, least: number, most: number, unit = 1): void => {
+		if (!Number.isInteger(value) || value < least || value > most || value % unit !== 0)
+			throw new RangeError(`${name} is ${value}; expected ${least} to ${most}` +
+				(unit > 1 ? `, a multiple of ${unit}` : ''));
+	};
+
+	whole('ram', o.ram, RAM_BYTES_MIN, RAM_BYTES_MAX, PAGE_SIZE);
+	whole('swap', o.swap, 0, DISK_BYTES_MAX, PAGE_SIZE);
+	whole('cpus', o.cpus, 1, NR_CPUS);
+	whole('nodes', o.nodes, 1, MAX_NUMNODES);
+	whole('seed', o.seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+	whole('stepBudget', o.stepBudget, 0, Number.MAX_SAFE_INTEGER);
+}
+
+/**
+ * Boot a machine in this realm. One that ran before is gone.
+ * @throws RangeError for an option that no machine can have, KernelNameError
+ */
+export function boot(options: MachineOptions = {}): Machine {
+	const set = { ...DEFAULTS, ...options };
+	const { ram, swap, cpus, nodes, pcid, seed, stepBudget, events } = set;
+	const kernel = typeof set.kernel === 'string' ? parseKernel(set.kernel) : set.kernel;
+
+	checkOptions(set);
+	mm_boot({ ramBytes: ram, cpus, nodes, commits: kernel.commits, seed, pcid });
+	actorsInit(stepBudget);
+	keepKernelName(kernel.name);
+	swap_bytes.v = swap;
+	if (swap)
+		addSwap(swap / PAGE_SIZE);
+	for (const name of events)
+		if (!traceSwitch(name, true))
+			throw new RangeError(`no trace event or system of events is called ${name}`);
+	booted.v = 1;
+	present = new Machine(kernel);
+	return present;
+}
+
+/** A RAM disk with swap on it, as /dev/ram0. @throws MachineError if swapon(2) refuses it */
+function addSwap(nrPages: number): void {
+	const bdev = blkdev_add(BLKDEV_RAM, nrPages);
+
+	VM_BUG_ON(!bdev, 'no room for the swap device');
+	refuse('mkswap', mkswap(bdev));
+	refuse('swapon', swapon(bdev, 0));
+}
+
+/* A system call's result, or its errno thrown. */
+function refuse(where: string, result: number): number {
+	if (result < 0)
+		throw new MachineError(where, -result);
+	return result;
+}
+
+const prot = (p: Prot): number => {
+	const has = (letter: string): boolean => typeof p === 'string' && p !== 'none' && p.includes(letter);
+	const read = typeof p === 'string' ? has('r') : p.read;
+	const write = typeof p === 'string' ? has('w') : p.write;
+	const exec = typeof p === 'string' ? has('x') : p.exec;
+
+	if (typeof p === 'string' && !/^(none|[rwx]{1,3})$/.test(p))
+		throw new MachineError(`protection ${p}`, EINVAL);
+	return (read ? PROT_READ : 0) | (write ? PROT_WRITE : 0) | (exec ? PROT_EXEC : 0);
+};
+
+/** The pages from the first to the last of a range, both 0-based. */
+export function subrange(range: Range, first: number, last = first): Range {
+	if (first < 0 || last >= range.pages || first > last)
+		throw new RangeError(`pages ${first} to ${last} of ${range.pages}`);
+	return { pid: range.pid, start: range.start + first * PAGE_SIZE, pages: last - first + 1 };
+}
+
+/** A task, by its PID. */
+export class Task {
+	readonly pid: number;
+	readonly #machine: Machine;
+
+	constructor(machine: Machine, pid: number) {
+		this.#machine = machine;
+		this.pid = pid;
+	}
+
+	/** The row of its task_struct. @throws MachineError ESRCH once it is gone */
+	get row(): task_struct {
+		this.#machine.assertPresent();
+		const task = find_task_by_vpid(this.pid);
+
+		if (!task)
+			throw new MachineError(`task ${this.pid}`, ESRCH);
+		return task;
+	}
+
+	/** Its name: /proc/PID/comm. */
+	get name(): string {
+		return task_comm(this.row);
+	}
+
+	get alive(): boolean {
+		this.#machine.assertPresent();
+		return find_task_by_vpid(this.pid) !== 0;
+	}
+
+	/**
+	 * Do something as this task, in one statement.
+	 * @throws BlockedError, MachineError if it was killed meanwhile
+	 */
+	run<T>(what: string, body: () => T): T {
+		return runStatement(this.row, what, body);
+	}
+
+	#call(what: string, body: () => number): number {
+		return refuse(what, this.run(what, body));
+	}
+
+	/** fork(2): a child with a copy of its memory, in its cgroup. */
+	fork(name: string): Task {
+		const row = this.#call('fork', () => sys.sys_fork(name));
+
+		return new Task(this.#machine, tasks.pid[row as task_struct]);
+	}
+
+	/** exit(2). Its parent ignores SIGCHLD, so it is gone at once. */
+	exit(code = 0): void {
+		this.run('exit', () => exitTask(code));
+	}
+
+	/** Go to a cgroup: what it has allocated stays charged where it was. */
+	move(path: string): void {
+		refuse(path, this.#machine.writeFile(
+			`${cgroupDir(path)}/cgroup.procs`, '0', this));
+	}
+
+	/** mmap(2) */
+	mmap(options: MmapOptions): Range {
+		const { memfd, pages: nrPages, shared, fixedAt, pgoff = 0 } = options;
+		const flags = (shared ? MAP_SHARED : MAP_PRIVATE) | (memfd ? 0 : MAP_ANONYMOUS) |
+			(fixedAt === undefined ? 0 : MAP_FIXED);
+		const start = this.#call('mmap', () => withFd(memfd?.fd, (fd) => sys.sys_mmap(
+			fixedAt ?? 0, nrPages * PAGE_SIZE, prot(options.prot), flags, fd, pgoff * PAGE_SIZE)));
+
+		return { pid: this.pid, start, pages: nrPages };
+	}
+
+	/** munmap(2) */
+	munmap({ start, pages: nrPages }: Range): void {
+		this.#call('munmap', () => sys.sys_munmap(start, nrPages * PAGE_SIZE));
+	}
+
+	/** mprotect(2) */
+	mprotect({ start, pages: nrPages }: Range, p: Prot): void {
+		this.#call('mprotect', () => sys.sys_mprotect(start, nrPages * PAGE_SIZE, prot(p)));
+	}
+
+	/** mremap(2): where the mapping is afterwards. */
+	mremap(range: Range, nrPages: number,
+		{ mayMove = true, fixedAt, dontUnmap = false }:
+		{ mayMove?: boolean; fixedAt?: number; dontUnmap?: boolean } = {}): Range {
+		const flags = (mayMove ? MREMAP_MAYMOVE : 0) | (dontUnmap ? MREMAP_DONTUNMAP : 0) |
+			(fixedAt === undefined ? 0 : MREMAP_FIXED);
+		const start = this.#call('mremap', () => sys.sys_mremap(range.start,
+			range.pages * PAGE_SIZE, nrPages * PAGE_SIZE, flags, fixedAt ?? 0));
+
+		return { pid: this.pid, start, pages: nrPages };
+	}
+
+	/** madvise(2); the advice by the name in ADVICE. */
+	madvise({ start, pages: nrPages }: Range, advice: string): void {
+		const behavior = ADVICE[advice];
+
+		if (behavior === undefined)
+			throw new MachineError(`madvise ${advice}`, EINVAL);
+		this.#call('madvise', () => sys.sys_madvise(start, nrPages * PAGE_SIZE, behavior));
+	}
+
+	/** mlock(2), or mlock2(2) with MLOCK_ONFAULT */
+	mlock({ start, pages: nrPages }: Range, onFault = false): void {
+		this.#call('mlock', () => onFault ? sys.sys_mlock2(start, nrPages * PAGE_SIZE, 1)
+			: sys.sys_mlock(start, nrPages * PAGE_SIZE));
+	}
+
+	/** munlock(2) */
+	munlock({ start, pages: nrPages }: Range): void {
+		this.#call('munlock', () => sys.sys_munlock(start, nrPages * PAGE_SIZE));
+	}
+
+	/** Write to its own /proc/self/clear_refs: 1 all, 2 anonymous, 3 files, 4 soft-dirty, 5 peaks. */
+	clearRefs(kind = 1): void {
+		refuse('clear_refs', this.#machine.writeFile('/proc/self/clear_refs', `${kind}`, this));
+	}
+
+	/**
+	 * Read the first byte of each page, ascending.
+	 * @throws MachineError with the signal that killed it; BlockedError with how far it came
+	 */
+	read(range: Range): Uint8Array {
+		const bytes = new Uint8Array(range.pages);
+
+		this.#access('read', range, MMU_READ, (at, i) => { bytes[i] = ram_bytes[at]!; });
+		return bytes;
+	}
+
+	/** Write a byte to the first byte of each page, ascending. @throws as read() */
+	write(range: Range, value = 1): void {
+		this.#access('write', range, MMU_WRITE, (at) => { ram_bytes[at] = value; });
+	}
+
+	#access(
+		what: string, range: Range, kind: number, touch: (at: number, page: number) => void,
+	): void {
+		let done = 0;
+
+		try {
+			runStatement(this.row, what, () => {
+				for (; done < range.pages; done++) {
+					const at = userAccess(what, range.start + done * PAGE_SIZE, kind);
+					if (at < 0)
+						return;
+					touch(at, done);
+				}
+			}, true);
+		} catch (error) {
+			if (error instanceof BlockedError)
+				throw new BlockedError(error.message.replace(/^waits for /, ''), done);
+			throw error;
+		}
+	}
+}
+
+/*
+ * One access of the running task: its physical address; -1 if a SIGKILL is pending, which its
+ * return to user mode will deal with.
+ */
+function userAccess(what: string, address: number, kind: number): number {
+	for (;;) {
+		step();
+		const at = mmu_access(smp_processor_id(), address, kind | MMU_USER);
+		if (at >= 0) {
+			if (!returnToUser())
+				return -1;
+			return at;
+		}
+		const result = fault_result.v;
+		if (result === FAULT_SIGKILL)
+			return -1;
+		if (result === FAULT_WOULD_BLOCK)
+			throw new BlockedError('what the interrupted statement holds');
+		if (result !== FAULT_OOM) {
+			exitTask(result);
+			throw new MachineError(what, 0, result);
+		}
+	}
+}
+
+/* A descriptor of the running task for the file of init's: its own, inherited, or a new one. */
+function withFd(initFd: number | undefined, body: (fd: number) => number): number {
+	if (initFd === undefined)
+		return body(-1);
+	const file = sys.fget(init_task(), initFd);
+	if (file && sys.fget(current(), initFd) === file)
+		return body(initFd);
+	const fd = sys.sys_open_proc_fd(1, initFd);
+	if (fd < 0)
+		return fd;
+	try {
+		return body(fd);
+	} finally {
+		sys.sys_close(fd);
+	}
+}
+
+const CGROUP_ROOT = '/sys/fs/cgroup';
+/* `A/B`, `/A/B`, `/` as a directory. */
+function cgroupDir(path: string): string {
+	const inner = path.replace(/^\/+|\/+$/g, '');
+
+	return inner === '' ? CGROUP_ROOT : `${CGROUP_ROOT}/${inner}`;
+}
+
+/** A cgroup, by its path. */
+export class Cgroup {
+	/** `A/B`; the root's is `/`. */
+	readonly path: string;
+	readonly #machine: Machine;
+
+	constructor(machine: Machine, path: string) {
+		this.#machine = machine;
+		this.path = path;
+	}
+
+	/** Write a file of it; 0 or -errno. */
+	write(file: string, text: string): number {
+		return this.#machine.writeFile(`${cgroupDir(this.path)}/${file}`, text);
+	}
+
+	read(file: string): string {
+		return this.#machine.readFile(`${cgroupDir(this.path)}/${file}`);
+	}
+}
+
+export class Machine {
+	readonly kernel: Kernel;
+	readonly init: Task;
+
+	/** Use boot() or Machine.restore(). */
+	constructor(kernel: Kernel) {
+		this.kernel = kernel;
+		this.init = new Task(this, 1);
+	}
+
+	/** @throws Error if another machine was booted or restored since */
+	assertPresent(): void {
+		if (present !== this)
+			throw new Error('this machine is gone: another one was booted in its place');
+	}
+
+	/** What it was booted with, as far as it can be asked. */
+	get options(): { ram: number; swap: number; cpus: number; nodes: number } {
+		this.assertPresent();
+		return { ram: max_pfn.v * PAGE_SIZE, swap: swap_bytes.v, cpus: nr_cpu_ids.v,
+			nodes: nr_online_nodes.v };
+	}
+
+	/** mkdir in the cgroup file system, with the memory controller on at every level above. */
+	cgroup(path: string): Cgroup {
+		this.assertPresent();
+		const names = path.split('/').filter((name) => name !== '');
+		const name = names.pop();
+		const parent = names.join('/');
+
+		if (name === undefined)
+			return new Cgroup(this, '/');
+		const dir = cgroupDir(parent);
+		/* The root's too: what init(1) of a distribution does. */
+		if (this.readFile(`${dir}/cgroup.subtree_control`) === '\n')
+			refuse(`${dir}/cgroup.subtree_control`,
+				this.writeFile(`${dir}/cgroup.subtree_control`, '+memory'));
+		refuse(`mkdir ${path}`, this.init.run('mkdir', () => {
+			const at = cgroup_get_from_path(parent);
+			return at ? cgroup_mkdir(at, name, { v: 0 as cgroup }) : -ENOENT;
+		}));
+		return new Cgroup(this, [...names, name].join('/'));
+	}
+
+	/** rmdir in the cgroup file system. */
+	rmdir(path: string): void {
+		refuse(`rmdir ${path}`, this.init.run('rmdir', () => {
+			const cgrp = cgroup_get_from_path(path);
+			return cgrp ? cgroup_rmdir(cgrp) : -ENOENT;
+		}));
+	}
+
+	/** memfd_create(2) and ftruncate(2) by init. */
+	memfd(_name: string, nrPages: number): Memfd {
+		const fd = refuse('memfd_create', this.init.run('memfd_create',
+			() => sys.sys_memfd_create(0)));
+
+		refuse('ftruncate', this.init.run('ftruncate',
+			() => sys.sys_ftruncate(fd, nrPages * PAGE_SIZE)));
+		return { fd, pages: nrPages };
+	}
+
+	/** close(2) of init's descriptor; tasks that inherited it keep theirs. */
+	closeMemfd({ fd }: { readonly fd: number }): void {
+		refuse('close', this.init.run('close', () => sys.sys_close(fd)));
+	}
+
+	/** A task forked from init, which then writes its PID to cgroup.procs. */
+	task(name: string, { cgroup: path }: { cgroup?: string | Cgroup } = {}): Task {
+		const task = this.init.fork(name);
+
+		if (path !== undefined)
+			task.move(typeof path === 'string' ? path : path.path);
+		return task;
+	}
+
+	/** The task of a PID. @throws MachineError ESRCH */
+	taskOf(pid: number): Task {
+		const task = new Task(this, pid);
+
+		if (!task.alive)
+			throw new MachineError(`task ${pid}`, ESRCH);
+		return task;
+	}
+
+	/**
+	 * Write 1 to /proc/sys/vm/compact_memory: the LRU batches of all CPUs are drained. Real
+	 * compaction then migrates pages, which reorders the LRU lists; where pages lie is not
+	 * emulated.
+	 * @param order in which reclaim shall meet these pages afterwards: a recorded fact of a real
+	 * machine. Pages that are on no LRU list are passed over.
+	 */
+	drain(order: readonly Range[] = []): void {
+		refuse('compact_memory', this.writeFile('/proc/sys/vm/compact_memory', '1'));
+		const wanted: page[] = [];
+		for (const range of order)
+			for (const { present: there, pfn } of this.#pagemap(range))
+				if (there && PageLRU(pfn))
+					wanted.push(pfn);
+		/* Reclaim takes from the tail. */
+		for (const pfn of wanted.toReversed()) {
+			const lruvec = mem_cgroup_page_lruvec(pfn, page_pgdat(pfn));
+			list_move_tail(pages.lru(pfn), lruvecs.lists(lruvec, page_lru(pfn)));
+		}
+	}
+
+	/**
+	 * Reclaim pages from a cgroup by itself: by memory.reclaim where the kernel has it, else by
+	 * lowering memory.high, as test programs on real kernels do. From the root, where neither is
+	 * there, by reclaim's own function, called once.
+	 * @returns 0, or what memory.reclaim said: -EAGAIN if it got less
+	 */
+	reclaim(target: Cgroup | string, nrPages: number): number {
+		const path = typeof target === 'string' ? target : target.path;
+		const dir = cgroupDir(path);
+
+		this.assertPresent();
+		if (hasFile(`${dir}/memory.reclaim`))
+			return this.writeFile(`${dir}/memory.reclaim`, `${nrPages * PAGE_SIZE}`);
+		if (dir === CGROUP_ROOT) {
+			this.init.run('reclaim', () =>
+				try_to_free_mem_cgroup_pages(ROOT_MEM_CGROUP, nrPages, GFP_KERNEL, true));
+			return 0;
+		}
+		const usage = Number(this.readFile(`${dir}/memory.current`));
+		refuse(`${dir}/memory.high`,
+			this.writeFile(`${dir}/memory.high`, `${usage - nrPages * PAGE_SIZE}`));
+		return this.writeFile(`${dir}/memory.high`, 'max');
+	}
+
+	/**
+	 * The text of a file, as cat(1) shows it.
+	 * @param task who reads it, in a statement of its own; undefined: nobody does, and the
+	 * machine stays as it is
+	 * @throws MachineError
+	 */
+	readFile(path: string, task?: Task): string {
+		this.assertPresent();
+		if (!task)
+			return readText(path, init_task());
+		return task.run(path, () => readText(path, task.row));
+	}
+
+	/** Bytes of a file (pagemap, kpageflags ...) from an offset on; fewer at its end. */
+	readFileBytes(path: string, offset: number, length: number): Uint8Array {
+		this.assertPresent();
+		return readBytes(path, init_task(), offset, length);
+	}
+
+	/** Write a file. @returns 0 or -errno */
+	writeFile(path: string, text: string, task: Task = this.init): number {
+		this.assertPresent();
+		return task.run(path, () => writeText(path, task.row, text));
+	}
+
+	#pagemap(range: Range): { present: boolean; swapped: boolean; pfn: page }[] {
+		const bytes = pagemapWords(this.taskOf(range.pid).row, range.start, range.pages);
+
+		return Array.from({ length: bytes.length / 8 }, (_, i) => {
+			const entry = decodePagemap(bytes, i);
+			return { present: entry.present, swapped: entry.swapped,
+				pfn: (entry.present ? entry.pfnLow : 0) as page };
+		});
+	}
+
+	/** Of the pages of a range, how many are what: /proc/PID/pagemap and /proc/kpageflags. */
+	show(range: Range): PageCounts {
+		this.assertPresent();
+		const counts: PageCounts = {
+			present: 0, swapped: 0, lru: 0, active: 0, referenced: 0, unevictable: 0, dirty: 0,
+			writeback: 0, young: 0, mlocked: 0, anon: 0, swapcache: 0,
+		};
+		const task = this.taskOf(range.pid).row;
+
+		this.#pagemap(range).forEach(({ present: there, swapped, pfn }, i) => {
+			if (swapped)
+				counts.swapped++;
+			if (!there)
+				return;
+			const { low, high } = kpageflags(pfn);
+			const bit = (name: KpfName): number =>
+				(KPF[name] < 32 ? low >>> KPF[name] : high >>> (KPF[name] - 32)) & 1;
+			counts.present++;
+			counts.lru += bit('LRU');
+			counts.active += bit('ACTIVE');
+			counts.referenced += bit('REFERENCED');
+			counts.unevictable += bit('UNEVICTABLE');
+			counts.dirty += bit('DIRTY');
+			counts.writeback += bit('WRITEBACK');
+			counts.mlocked += bit('MLOCKED');
+			counts.anon += bit('ANON');
+			counts.swapcache += bit('SWAPCACHE');
+			counts.young += pteYoung(task, range.start + i * PAGE_SIZE) ? 1 : 0;
+		});
+		return counts;
+	}
+
+	/** The names of the flags of one page in /proc/kpageflags; none if it is not present. */
+	pageFlags(range: Range): KpfName[] {
+		const [entry] = this.#pagemap(subrange(range, 0));
+
+		if (!entry?.present)
+			return [];
+		const { low, high } = kpageflags(entry.pfn);
+		return (Object.keys(KPF) as KpfName[]).filter((name) =>
+			((KPF[name] < 32 ? low >>> KPF[name] : high >>> (KPF[name] - 32)) & 1) !== 0);
+	}
+
+	/** Page frame number of the first page of a range; 0 if it is not present. */
+	pfn(range: Range): number {
+		return this.#pagemap(subrange(range, 0))[0]?.pfn ?? 0;
+	}
+
+	/** Lines of a cgroup's memory.stat, in the kernel's order. */
+	stat(target: Cgroup | string, keys: readonly string[] = STAT_KEYS): [string, number][] {
+		const path = typeof target === 'string' ? target : target.path;
+		const lines = this.readFile(`${cgroupDir(path)}/memory.stat`).trimEnd().split('\n');
+
+		return lines.flatMap((line): [string, number][] => {
+			const [key, value] = line.split(' ') as [string, string];
+			return keys.includes(key) ? [[key, Number(value)]] : [];
+		});
+	}
+
+	/** How much was traced so far, for traceLines(). */
+	traceMark(): number {
+		this.assertPresent();
+		return traceMark();
+	}
+
+	/** The trace's lines, oldest first; of those after a mark if one is given. */
+	traceLines(since = 0): string[] {
+		this.assertPresent();
+		return traceText(since);
+	}
+
+	/** Switch events by the names of ftrace.ts. @throws MachineError ENOENT for a name it has not */
+	traceEvents(names: readonly string[], on: boolean): void {
+		this.assertPresent();
+		for (const name of names)
+			if (!traceSwitch(name, on))
+				throw new MachineError(`trace event ${name}`, ENOENT);
+	}
+
+	/** What a secondary MMU was told. @throws MachineError ENOENT: there is none of that name */
+	notifiers(name: string): string[] {
+		throw new MachineError(`secondary MMU ${name}`, ENOENT);
+	}
+
+	/** A copy of the machine; only between statements. */
+	snapshot(): Uint8Array {
+		this.assertPresent();
+		VM_BUG_ON(statementDepth() !== 0, 'a snapshot in the middle of a statement');
+		return takeSnapshot();
+	}
+
+	/**
+	 * Make this realm's machine the one that the snapshot was taken of.
+	 * @throws SnapshotError with the present machine unchanged
+	 */
+	static restore(bytes: Uint8Array): Machine {
+		restoreArena(bytes);
+		VM_BUG_ON(booted.v !== 1, 'a snapshot of no machine');
+		present = new Machine(parseKernel(keptKernelName()));
+		return present;
+	}
+
+	/** The name of the state: equal for equal machines. */
+	hash(): string {
+		this.assertPresent();
+		return arenaHash();
+	}
+
+	/** @throws InvariantError naming what does not hold */
+	checkInvariants(): void {
+		this.assertPresent();
+		checkInvariants();
+	}
+}
+
+/** The root cgroup's row, for those who look at the machine from inside. */
+export const ROOT = ROOT_CGROUP;

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Tasks, the address spaces they share or copy, and what is left when they are gone. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ECHILD, EAGAIN } from '../../src/lib/errno.ts';
+import { current, smp_processor_id } from '../../src/mm/current.ts';
+import { CLONE_VM, context_switch, cpu_curr, do_exit, find_task_by_vpid, idle_task, init_task,
+	kernel_wait4, kthread_create } from '../../src/mm/fork.ts';
+import { get_user_pages_remote, pin_user_pages_remote, unpin_user_page, type page_array }
+	from '../../src/mm/gup.ts';
+import { root_mem_cgroup } from '../../src/mm/memcontrol_types.ts';
+import { FOLL_FORCE, FOLL_WRITE, mmap_read_lock, mmap_read_unlock, page_count, put_page }
+	from '../../src/mm/mm.ts';
+import { EXIT_ZOMBIE, mms, tasks, type mm_struct, type page } from '../../src/mm/mm_types.ts';
+import { PROT_READ } from '../../src/mm/mmap.ts';
+import { CLEAR_REFS_ALL, CLEAR_REFS_SOFT_DIRTY, clear_refs_write, mem_size_stats, pagemap_read,
+	pagemapread, PM_FILE, PM_MMAP_EXCLUSIVE, PM_PRESENT, PM_SOFT_DIRTY, smap_gather_stats }
+	from '../../src/mm/task_mmu.ts';
+import { find_vma } from '../../src/mm/mmap.ts';
+import { lru_add_drain } from '../../src/mm/swap.ts';
+import { pte_soft_dirty, pte_young } from '../../src/arch/pgtable.ts';
+import { boot, exitAndWait, fork, frameAt, freePages, mappingRows, mmapAnon, PAGE, pteAt, read32,
+	run, write32 } from './task_machine.ts';
+
+beforeEach(() => boot({ cpus: 2 }));
+const mm = (): mm_struct => tasks.mm[current()];
+
+describe('tasks', () => {
+	test('init is PID 1, in the root cgroup, and runs', () => {
+		expect(current()).toBe(init_task());
+		expect(tasks.pid[current()]).toBe(1);
+		expect(tasks.memcg[current()]).toBe(root_mem_cgroup);
+		expect(find_task_by_vpid(1)).toBe(current());
+		expect(mms.owner[mm()]).toBe(current());
+		expect(mms.mm_users[mm()]).toBe(1);
+	});
+
+	test('PIDs grow', () => {
+		const a = fork(), thread = kthread_create('kthread'), b = fork();
+
+		expect(tasks.pid[a]).toBeGreaterThan(1);
+		expect(tasks.pid[thread]).toBe(tasks.pid[a] + 1);
+		expect(tasks.pid[b]).toBe(tasks.pid[a] + 2);
+		exitAndWait(a);
+		expect(tasks.pid[fork()]).toBe(tasks.pid[b] + 1);
+	});
+
+	test('a zombie waits for its parent; orphans are init\'s', () => {
+		const child = fork();
+
+		expect(kernel_wait4(child)).toBe(-EAGAIN);
+		run(child);
+		const grandchild = fork();
+		expect(kernel_wait4(child)).toBe(-ECHILD);
+		do_exit(7);
+		expect(tasks.state[child]).toBe(EXIT_ZOMBIE);
+		expect(tasks.mm[child]).toBe(0);
+		expect(current()).toBe(idle_task(smp_processor_id()));
+		expect(tasks.parent[grandchild]).toBe(init_task());
+		run(init_task());
+		expect(kernel_wait4(child)).toBe(7);
+		expect(find_task_by_vpid(2)).not.toBe(child);
+	});
+
+	test('an idle CPU keeps the last address space alive until it switches', () => {
+		const before = mappingRows();
+		const child = fork();
+
+		context_switch(1, child);
+		const child_mm = tasks.mm[child];
+		context_switch(1, idle_task(1));
+		expect(tasks.active_mm[idle_task(1)]).toBe(child_mm);
+		context_switch(0, init_task());
+		run(child);	/* on CPU 0 */
+		do_exit(0);
+		run(init_task());
+		kernel_wait4(child);
+		expect(mms.mm_users[child_mm]).toBe(0);
+		expect(mms.mm_count[child_mm]).toBe(1);
+		const other = fork();
+		context_switch(1, other);
+		expect(mms.mm_count[child_mm]).toBe(0);
+		context_switch(0, init_task());
+		exitAndWait(other);
+		context_switch(1, idle_task(1));
+		context_switch(0, init_task());
+		expect(mappingRows()[1]).toBe(before[1]);
+	});
+
+	test('a task that moves leaves its old CPU idle', () => {
+		const child = fork();
+
+		context_switch(1, child);
+		expect(cpu_curr(1)).toBe(child);
+		context_switch(0, child);
+		expect([cpu_curr(0), cpu_curr(1)]).toEqual([child, idle_task(1)]);
+	});
+});
+
+describe('address spaces', () => {
+	test('CLONE_VM shares it, and it survives its owner', () => {
+		const at = mmapAnon(2);
+		const child = fork();
+
+		run(child);
+		write32(at, 5);
+		const thread = fork(CLONE_VM);
+		expect(tasks.mm[thread]).toBe(mm());
+		const shared = mm();
+		expect(mms.mm_users[shared]).toBe(2);
+		expect(mms.owner[shared]).toBe(child);
+		do_exit(0);
+		/* mm_update_next_owner(): the task that is left */
+		expect(mms.owner[shared]).toBe(thread);
+		run(thread);
+		expect(read32(at)).toBe(5);
+	});
+
+	test('a chain of forks gives everything back', () => {
+		const rows = mappingRows(), before = freePages();
+		const at = 0x10000000;
+		const chain = [fork()];
+
+		run(chain[0]!);
+		mmapAnon(20, at);
+		for (let i = 0; i < 20; i++)
+			write32(at + i * PAGE, i);
+		for (let depth = 1; depth < 6; depth++) {
+			chain.push(fork());
+			run(chain[depth]!);
+			for (let i = depth; i < 20; i += depth + 1)
+				write32(at + i * PAGE, 1000 * depth + i);
+		}
+		/* The first in the middle, then the rest: pages have lost and kept owners. */
+		for (const depth of [2, 0, 5, 1, 4, 3]) {
+			run(chain[depth]!);
+			for (let i = 0; i < 20; i++) {
+				let value = i;
+				for (let d = 1; d <= depth; d++)
+					if (i >= d && (i - d) % (d + 1) === 0)
+						value = 1000 * d + i;
+				expect([depth, i, read32(at + i * PAGE)])
+					.toEqual([depth, i, value]);
+			}
+			do_exit(0);
+		}
+		/* Orphans went to init when their parents went; those it reaps itself. */
+		run(init_task());
+		for (const task of chain)
+			if (tasks.table.live[task] && tasks.state[task] === EXIT_ZOMBIE)
+				kernel_wait4(task);
+		expect(mappingRows()).toEqual(rows);
+		expect(freePages()).toBe(before);
+	});
+});
+
+describe('get_user_pages', () => {
+	test('reads and writes another task\'s memory, by force even where it may not', () => {
+		const at = mmapAnon(2);
+		const found: page_array = [];
+
+		write32(at, 1);
+		const child = fork();
+		const child_mm = tasks.mm[child];
+		mmap_read_lock(child_mm);
+		expect(get_user_pages_remote(child_mm, at, 1, FOLL_WRITE, found, null)).toBe(1);
+		/* A write breaks the sharing: the page is the child's own. */
+		expect(found[0]).toBe(frameAt(child_mm, at));
+		expect(found[0]).not.toBe(frameAt(mm(), at));
+		put_page(found[0]!);
+		expect(get_user_pages_remote(child_mm, at + 2 * PAGE, 1, 0, found, null)).toBe(-14);
+		mmap_read_unlock(child_mm);
+
+		const ro = mmapAnon(1, 0x30000000, PROT_READ);
+		mmap_read_lock(mm());
+		expect(get_user_pages_remote(mm(), ro, 1, FOLL_WRITE, found, null)).toBe(-14);
+		const force = FOLL_WRITE | FOLL_FORCE;
+		expect(get_user_pages_remote(mm(), ro, 1, force, found, null)).toBe(1);
+		put_page(found[0]!);
+		mmap_read_unlock(mm());
+	});
+
+	test('a pinned page is copied at fork: the device goes on writing to the parent', () => {
+		const at = mmapAnon(2);
+		const found: page_array = [];
+
+		write32(at, 1);
+		write32(at + PAGE, 2);
+		mmap_read_lock(mm());
+		expect(pin_user_pages_remote(mm(), at, 1, FOLL_WRITE, found, null)).toBe(1);
+		mmap_read_unlock(mm());
+		lru_add_drain();
+		const pinned = found[0]! as page;
+		/* GUP_PIN_COUNTING_BIAS and the mapping */
+		expect(page_count(pinned)).toBe(1025);
+		const child = fork();
+		expect(frameAt(mm(), at)).toBe(pinned);
+		expect(frameAt(tasks.mm[child], at)).not.toBe(pinned);
+		expect(frameAt(tasks.mm[child], at + PAGE)).toBe(frameAt(mm(), at + PAGE));
+		run(child);
+		expect([read32(at), read32(at + PAGE)]).toEqual([1, 2]);
+		unpin_user_page(pinned);
+		expect(page_count(pinned)).toBe(1);
+	});
+});
+
+describe('/proc/PID', () => {
+	test('clear_refs 1 clears accessed bits, 4 soft-dirty bits', () => {
+		const at = mmapAnon(2);
+
+		write32(at, 1);
+		expect(pte_young(pteAt(mm(), at))).toBe(true);
+		expect(clear_refs_write(current(), CLEAR_REFS_ALL)).toBe(0);
+		expect(pte_young(pteAt(mm(), at))).toBe(false);
+		expect(pte_soft_dirty(pteAt(mm(), at))).toBe(true);
+		expect(clear_refs_write(current(), CLEAR_REFS_SOFT_DIRTY)).toBe(0);
+		expect(pte_soft_dirty(pteAt(mm(), at))).toBe(false);
+		write32(at, 2);
+		expect(pte_soft_dirty(pteAt(mm(), at))).toBe(true);
+		expect(clear_refs_write(current(), 0)).toBe(-22);
+		expect(clear_refs_write(current(), 6)).toBe(-22);
+	});
+
+	test('pagemap and smaps', () => {
+		const at = mmapAnon(3, 0x10000000);
+		const shared = mmapAnon(1, 0x10000000 + 4 * PAGE, 3, true);
+		const pm = new pagemapread(6);
+
+		write32(at, 1);
+		read32(at + PAGE);
+		write32(shared, 2);
+		lru_add_drain();
+		clear_refs_write(current(), CLEAR_REFS_SOFT_DIRTY);
+		expect(pagemap_read(current(), at, pm)).toBe(0);
+		expect(pm.pos).toBe(6);
+		expect([...pm.flags]).toEqual([
+			PM_PRESENT | PM_MMAP_EXCLUSIVE,
+			PM_PRESENT,		/* the zero page */
+			0,
+			0,			/* nothing mapped */
+			PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE,
+			0,
+		]);
+		expect(pm.frame[0]).toBe(frameAt(mm(), at));
+		write32(at, 2);
+		pagemap_read(current(), at, pm);
+		expect(pm.flags[0]! & PM_SOFT_DIRTY).toBe(PM_SOFT_DIRTY);
+
+		const child = fork();
+		const mss = new mem_size_stats();
+		mmap_read_lock(mm());
+		smap_gather_stats(find_vma(mm(), at), mss);
+		mmap_read_unlock(mm());
+		/* One page, in two address spaces: half of it each. */
+		expect([mss.resident, mss.anonymous]).toEqual([PAGE, PAGE]);
+		expect(mss.pss / 4096).toBe(PAGE / 2);
+		expect([mss.shared_dirty, mss.private_dirty]).toEqual([PAGE, 0]);
+		exitAndWait(child);
+	});
+});

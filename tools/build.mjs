@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The build: two bundles, and the types of the API.
+ *	dist/vmmu.js	the command; its dependencies are in it, so that it starts fast
+ *	dist/index.js	the API
+ *	dist/types	its declarations
+ * Exit status 1 where a source file does not compile or does not type-check.
+ * --if-stale builds only where a source is newer than the last build: npm runs `prepare` not only
+ * at installation, but also at the first npx in a directory.
+ */
+import { build } from 'esbuild';
+import { spawn } from 'node:child_process';
+import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { entries } from './entries.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** @param {string} source @param {string} output @param {import('esbuild').BuildOptions} more */
+const bundle = (source, output, more) => build({
+	absWorkingDir: root,
+	entryPoints: [source],
+	outfile: output,
+	bundle: true,
+	platform: 'node',
+	format: 'esm',
+	target: 'node20.19',
+	sourcemap: 'linked',
+	sourcesContent: false,
+	legalComments: 'none',
+	logLevel: 'warning',
+	...more,
+});
+
+/** @returns {Promise<void>} rejected when tsc finds an error; it prints what */
+const declarations = () => new Promise((resolve, reject) => {
+	const tsc = join(root, 'node_modules/typescript/bin/tsc');
+	spawn(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+		.on('error', reject)
+		.on('close', (code) => code === 0 ? resolve() : reject(new Error('tsc failed')));
+});
+
+const stamp = join(root, 'dist/.built');
+const sources = ['src', 'tools', 'package-lock.json', 'package.json', 'tsconfig.json',
+	'tsconfig.build.json'];
+
+/** @param {string} path @returns {number} when it, or the newest file below it, was changed */
+function newest(path) {
+	const status = statSync(path);
+	if (!status.isDirectory())
+		return status.mtimeMs;
+	const below = readdirSync(path).map((name) => newest(join(path, name)));
+	return Math.max(status.mtimeMs, ...below);
+}
+
+function isFresh() {
+	const built = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+	return sources.every((path) => newest(join(root, path)) < built);
+}
+
+if (process.argv.includes('--if-stale') && isFresh())
+	process.exit();
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+const { command, api } = entries;
+const results = await Promise.allSettled([
+	bundle(command.source, command.output, { banner: { js: '#!/usr/bin/env node' } }),
+	bundle(api.source, api.output, { packages: 'external' }),
+	declarations(),
+]);
+for (const result of results) {
+	if (result.status === 'rejected') {
+		console.error(`build: ${result.reason.message}`);
+		process.exitCode = 1;
+	}
+}
+if (results[0].status === 'fulfilled')
+	chmodSync(join(root, command.output), 0o755);
+if (!process.exitCode)
+	writeFileSync(stamp, '');

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What is bundled: the source files from which everything in src is reached, and where they go. */
+export const entries = /** @type {const} */ ({
+	command: { source: 'src/cli/main.ts', output: 'dist/vmmu.js' },
+	api: { source: 'src/index.ts', output: 'dist/index.js' },
+});
