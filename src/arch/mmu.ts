@@ -91,25 +91,21 @@ const RIGHTS = TLB_W | TLB_U | TLB_NX | TLB_D;
 const VPN_BIAS = 2 ** 35 + 1;
 const PCID_STEP = 2 ** 37;
 const GLOBAL_TAG = VPN_BIAS + 4096 * PCID_STEP;
-const CANONICAL_END = 2 ** 47;
-const PAGES_PER_BYTE = 2 ** -12;
 
 /* Slots of a CPU: those for 4 KiB, 2 MiB and 1 GiB pages, as many as can be configured. */
 const SLOTS_SHIFT = 12;
 const SLOTS = 1 << SLOTS_SHIFT;
-const FIRST_SLOT = [0, 2048, 3072];
+const FIRST_SLOT = [64, 2112, 3136];
 const SLOTS_MAX = [2048, 1024, 64];
 
 /*
- * Behind the slots, so that a hit reads two arrays and no more, lies what is made from the
+ * Before the slots, so that a hit reads two arrays and no more, lies what is made from the
  * registers. In tlb_word: for each kind of access the combinations of rights that let it through;
  * by size of page sets - 1 and ways; the word index of the top table; the bits of a high word that
- * are reserved. In tlb_tag: the counts, and what the tag of a page has
- * beside its number.
+ * are reserved. In tlb_tag: the counts, and what the tag of a page has beside its number.
  */
-const ALLOWED = 3200, SET_MASK = ALLOWED + 16, WAYS = SET_MASK + 3, TOP = WAYS + 3,
-	RESERVED_HI = TOP + 1;
-const EVENTS = 3200, TAG_BASE = EVENTS + 16;
+const ALLOWED = 0, SET_MASK = 16, WAYS = 19, TOP = 22, RESERVED_HI = 23;
+const EVENTS = 0, TAG_BASE = 16;
 
 const slots_used = () => nr_rows(mmu_cpus) << SLOTS_SHIFT;
 const tlb_tag = carve('tlb.tag', Float64Array, NR_CPUS << SLOTS_SHIFT, slots_used);
@@ -345,33 +341,32 @@ function walk_by_level(cpu: number, addr: number, access: number): number {
 }
 
 /**
- * Four levels of small pages in order, all that the kernel makes for user space: read at once and
- * judged together. An entry that is not present names some frame, reading which does no harm.
- * Returns 0 for whatever is otherwise, with nothing done. The bits are written as numbers because
- * the compiler makes this function part of its caller only if its bytecode is short.
+ * The common case: a read or write of user mode, four levels, all in order; read at once and judged
+ * together. An entry that is not present names some frame, reading which does no harm. Returns 0
+ * for whatever is otherwise, with nothing done. The bits are written as numbers because the
+ * compiler makes this function part of its caller only if its bytecode is short.
  */
 function walk_small(cpu: number, lo: number, hi: number, access: number): number {
 	const base = cpu << 12;
-	const p4 = tlb_word[base + TOP]! + (hi >>> 6 & 0x3fe), e4 = ram[p4]!;
-	const p3 = (e4 >>> 12 << 10) + ((hi << 3 | lo >>> 29) & 0x3fe), e3 = ram[p3]!;
-	const p2 = (e3 >>> 12 << 10) + (lo >>> 20 & 0x3fe), e2 = ram[p2]!;
-	const p1 = (e2 >>> 12 << 10) + (lo >>> 11 & 0x3fe), e1 = ram[p1]!;
+	const p4 = tlb_word[base + 22]! + (hi >>> 6 & 0x3fe), e4 = ram[p4]!;
+	const p3 = (e4 >>> 2 & ~0x3ff) + ((hi << 3 | lo >>> 29) & 0x3fe), e3 = ram[p3]!;
+	const p2 = (e3 >>> 2 & ~0x3ff) + (lo >>> 20 & 0x3fe), e2 = ram[p2]!;
+	const p1 = (e2 >>> 2 & ~0x3ff) + (lo >>> 11 & 0x3fe), e1 = ram[p1]!;
 	const tables = e4 & e3 & e2;
 	const high = ram[p4 + 1]! | ram[p3 + 1]! | ram[p2 + 1]! | ram[p1 + 1]!;
-	const rights = (tables & e1) >>> 1 & 3 | high >>> 31 << 2;
+	/* P and U of all, and W if it writes; S of no table; nothing reserved. */
+	const need = (access & 1) << 1 | 5;
 
-	/* P of all, S of no table, nothing reserved, and the rights. */
-	if (!(tables & e1 & 1) || ((e4 | e3 | e2) & 0x80) !== 0 ||
-	    (high & tlb_word[base + RESERVED_HI]!) !== 0 ||
-	    !(tlb_word[base + ALLOWED + access]! >>> (rights | 8) & 1))
+	if ((tables & e1 & need) !== need || ((e4 | e3 | e2) & 0x80) !== 0 ||
+	    (high & tlb_word[base + 23]!) !== 0 || (access & ~1) !== 4)
 		return 0;
-
 	if (!(tables & 0x20))
 		mark_tables(p4, p3, p2);
 	const leaf = e1 | (access & 1) << 6 | 0x20;
 	if (leaf !== e1)
 		ram[p1] = leaf;
-	return leaf & ~0xfff | leaf >>> 3 & 8 | leaf >>> 4 & 0x10 | rights | 0x20;
+	return leaf & ~0xfff | (tables & leaf) >>> 1 & 3 | high >>> 31 << 2 | leaf >>> 3 & 8 |
+		leaf >>> 4 & 0x10 | 0x20;
 }
 
 /**
@@ -420,58 +415,9 @@ function find_slot(first: number, ways: number, tag: number): number {
 	return -1;
 }
 
-/** The slot of an address's translation, of any size and with global ones, or -1. */
-function lookup(cpu: number, addr: number): number {
-	const sizes = nr_large[cpu] ? 3 : 1;
-
-	for (let size = 0; size < sizes; size++) {
-		const vpn = Math.floor(addr / 2 ** SIZE_SHIFT[size]!);
-		const first = set_of(cpu, size, vpn), ways = ways_of(cpu, size);
-		let slot = find_slot(first, ways, vpn + tag_base(cpu));
-		if (slot < 0 && nr_global[cpu])
-			slot = find_slot(first, ways, vpn + GLOBAL_TAG);
-		if (slot >= 0)
-			return slot;
-	}
-	return -1;
-}
-
 function clear_slot(slot: number): void {
 	tlb_tag[slot] = 0;
 	tlb_word[slot] = 0;
-}
-
-/**
- * Cache a translation, in place of one of the same page; else in a free way, else round robin. What
- * the address had in another size goes first: the processor uses one of the two, and here it is
- * the newer.
- */
-function fill(cpu: number, addr: number, word: number): void {
-	if (!(cr4[cpu] & X86_CR4_PGE))
-		word &= ~TLB_G;
-	const size = word & TLB_1G ? 2 : word & TLB_2M ? 1 : 0;
-	const vpn = Math.floor(addr / 2 ** SIZE_SHIFT[size]!);
-	const tag = vpn + (word & TLB_G ? GLOBAL_TAG : tag_base(cpu));
-	const first = set_of(cpu, size, vpn), ways = ways_of(cpu, size);
-
-	/* Only what a look-up can find hides the new one. */
-	if (nr_large[cpu] || nr_global[cpu] || word & (TLB_G | TLB_1G | TLB_2M))
-		invalidate(cpu, addr, tag_base(cpu), true);
-	let slot = find_slot(first, ways, tag);
-	if (slot < 0)
-		slot = find_slot(first, ways, 0);
-	if (slot < 0) {
-		const way = tlb_victim[first]!;
-		tlb_victim[first] = way + 1 < ways ? way + 1 : 0;
-		slot = first + way;
-	}
-	tlb_tag[slot] = tag;
-	tlb_word[slot] = word;
-	nr_filled[cpu]++;
-	if (size)
-		nr_large[cpu]++;
-	if (word & TLB_G)
-		nr_global[cpu]++;
 }
 
 /** Drop an address's translations of one PCID, in all sizes, and maybe global ones. */
@@ -565,7 +511,7 @@ export interface TlbEntry {
 export function tlb_entries(cpu: number): TlbEntry[] {
 	const found: TlbEntry[] = [];
 
-	for (let slot = 0; slot < SLOTS; slot++) {
+	for (let slot = FIRST_SLOT[0]!; slot < SLOTS; slot++) {
 		const tag = tlb_tag[(cpu << SLOTS_SHIFT) + slot]!;
 		const word = tlb_word[(cpu << SLOTS_SHIFT) + slot]!;
 		if (!tag)
@@ -599,7 +545,10 @@ function physical(word: number, addr: number): number {
 	return (word & ~0xfff | (addr | 0) & 0xfff) >>> 0;
 }
 
-/** mmu_translate() of what is not cached in the simplest way. */
+/**
+ * mmu_translate() of what is not cached in the simplest way: look up, walk, fill. In one piece, and
+ * so too long for the compiler to make it part of every access.
+ */
 function translate_slowly(cpu: number, addr: number, access: number): number {
 	const kind = access & KIND, base = cpu << SLOTS_SHIFT;
 
@@ -614,8 +563,16 @@ function translate_slowly(cpu: number, addr: number, access: number): number {
 		return (addr | 0) >>> 0;
 	tlb_tag[base + EVENTS + kind]!++;
 
-	let word: number;
-	const slot = nr_filled[cpu] ? lookup(cpu, addr) : -1;
+	/* Of any size, and global ones. */
+	let word: number, slot = -1;
+	const sizes = !nr_filled[cpu] ? 0 : nr_large[cpu] ? 3 : 1;
+	for (let size = 0; slot < 0 && size < sizes; size++) {
+		const vpn = Math.floor(addr / 2 ** SIZE_SHIFT[size]!);
+		const first = set_of(cpu, size, vpn), ways = ways_of(cpu, size);
+		slot = find_slot(first, ways, vpn + tag_base(cpu));
+		if (slot < 0 && nr_global[cpu])
+			slot = find_slot(first, ways, vpn + GLOBAL_TAG);
+	}
 	if (slot >= 0) {
 		word = tlb_word[slot]!;
 		if (tlb_word[base + ALLOWED + access]! >>> (word & RIGHTS) & 1)
@@ -623,6 +580,7 @@ function translate_slowly(cpu: number, addr: number, access: number): number {
 	} else {
 		tlb_tag[base + MISS + kind]!++;
 	}
+
 	/*
 	 * Nothing cached, or not for this access: the tables decide. So a translation that has
 	 * become more permissive is found without a fault, and a write sets D.
@@ -631,36 +589,76 @@ function translate_slowly(cpu: number, addr: number, access: number): number {
 	word = mmu_walk(cpu, addr, access);
 	if (!word)
 		return -1;
-	fill(cpu, addr, word);
+
+	/*
+	 * Cache it in place of what the page had; else in a free way, else round robin. What the
+	 * address had in another size or as a global page goes too: of two translations the
+	 * processor may use either, and here it is the newer.
+	 */
+	if (!(cr4[cpu] & X86_CR4_PGE))
+		word &= ~TLB_G;
+	if (nr_large[cpu] || nr_global[cpu] || word & (TLB_G | TLB_1G | TLB_2M))
+		invalidate(cpu, addr, tag_base(cpu), true);
+	const size = word & TLB_1G ? 2 : word & TLB_2M ? 1 : 0;
+	const vpn = Math.floor(addr / 2 ** SIZE_SHIFT[size]!);
+	const tag = vpn + (word & TLB_G ? GLOBAL_TAG : tag_base(cpu));
+	const first = set_of(cpu, size, vpn), ways = ways_of(cpu, size);
+	slot = find_slot(first, ways, tag);
+	if (slot < 0)
+		slot = find_slot(first, ways, 0);
+	if (slot < 0) {
+		const way = tlb_victim[first]!;
+		tlb_victim[first] = way + 1 < ways ? way + 1 : 0;
+		slot = first + way;
+	}
+	tlb_tag[slot] = tag;
+	tlb_word[slot] = word;
+	nr_filled[cpu]++;
+	if (size)
+		nr_large[cpu]++;
+	if (word & TLB_G)
+		nr_global[cpu]++;
 	return physical(word, addr);
+}
+
+/*
+ * The look-up that every access begins with. It is made here with its two columns as parameters:
+ * those the compiler takes for constants, which it does not with variables of a bundled module.
+ * The numbers are written out to keep its bytecode short.
+ */
+function make_translate(
+	tags: Float64Array, words: Int32Array,
+): (cpu: number, addr: number, access: number) => number {
+	return (cpu, addr, access) => {
+		if (addr >= -0x800000000000 && addr < 0x800000000000) {
+			const base = cpu << 12, lo = addr | 0;
+			const tag = Math.floor(addr / 4096) + tags[base + 16]!;
+			const ways = words[base + 19]!;
+			let slot = base + 64 + (lo >>> 12 & words[base + 16]!) * ways;
+			for (const end = slot + ways; slot < end; slot++) {
+				if (tags[slot] !== tag)
+					continue;
+				const word = words[slot]!;
+				if (!(words[base + access]! >>> (word & 15) & 1))
+					break;
+				tags[base + (access & 3)]!++;
+				return (word & ~0xfff | lo & 0xfff) >>> 0;
+			}
+		}
+		return translate_slowly(cpu, addr, access);
+	};
 }
 
 /**
  * Translate for one access, as the hardware does, with all that it does on the way: TLB, accessed
  * and dirty bits, counts.
+ * @param cpu whose registers and TLB
  * @param addr linear address
  * @param access MMU_READ, MMU_WRITE or MMU_FETCH; | MMU_USER or MMU_IMPLICIT
  * @returns the physical address in bytes, or -1 where it faults; then mmu_cpus has fault_vector
  *	(X86_TRAP_PF with fault_code and cr2, or X86_TRAP_GP)
  */
-export function mmu_translate(cpu: number, addr: number, access: number): number {
-	if (addr >= -CANONICAL_END && addr < CANONICAL_END) {
-		const base = cpu << SLOTS_SHIFT, lo = addr | 0;
-		const tag = Math.floor(addr * PAGES_PER_BYTE) + tlb_tag[base + TAG_BASE]!;
-		const ways = tlb_word[base + WAYS]!;
-		let slot = base + (lo >>> 12 & tlb_word[base + SET_MASK]!) * ways;
-		for (const end = slot + ways; slot < end; slot++) {
-			if (tlb_tag[slot] !== tag)
-				continue;
-			const word = tlb_word[slot]!;
-			if (!(tlb_word[base + ALLOWED + access]! >>> (word & RIGHTS) & 1))
-				break;
-			tlb_tag[base + EVENTS + (access & KIND)]!++;
-			return (word & ~0xfff | lo & 0xfff) >>> 0;
-		}
-	}
-	return translate_slowly(cpu, addr, access);
-}
+export const mmu_translate = make_translate(tlb_tag, tlb_word);
 
 /**
  * An access of a program: mmu_translate(), and on a #PF the fault handler, until it goes through or

@@ -127,7 +127,10 @@ export function bdev_has_rw_page(bdev: block_device): boolean {
 	return bdevs.kind[bdev] !== BLKDEV_DISK;
 }
 
-/* Where the words of a page of the device are, in which array; -1 for zeros never written. */
+/**
+ * Where the words of a page of the device are in its array; -1 for zeros never written.
+ * @custom the place of brd_lookup_page()
+ */
 function contents_at(bdev: block_device, sector: number): number {
 	VM_BUG_ON(sector < 0 || sector >= bdevs.size[bdev],
 		`page ${sector} lies beyond block device ${bdev}`);
@@ -136,7 +139,10 @@ function contents_at(bdev: block_device, sector: number): number {
 	return block === 0 ? -1 : block << FRAME_WORDS_SHIFT;
 }
 
-/* brd_insert_page() and its like: something to hold the page. 0 or -ENOMEM. */
+/**
+ * Something to hold the page. 0 or -ENOMEM.
+ * @custom brd_insert_page() for a ram disk, a block of the pool for others
+ */
 function insert_page(bdev: block_device, sector: number): number {
 	const at = bdevs.map_base[bdev] + sector;
 
@@ -233,7 +239,7 @@ export function blkdev_ram_pages(bdev: block_device): number {
 	return bdevs.kind[bdev] === BLKDEV_RAM ? nr : 0;
 }
 
-/** @custom drivers/block/brd.c:brd_rw_page() */
+/** @custom drivers/block/brd.c:brd_rw_page(), for all devices that have it */
 function rw_page(bdev: block_device, sector: number, page: page, op: number): number {
 	const err = op === REQ_OP_WRITE ? blkdev_write(bdev, sector, page)
 		: blkdev_read(bdev, sector, page);
@@ -298,6 +304,7 @@ export function submit_bio(bio: bio): void {
 		complete(bio);
 }
 
+/** @custom the device's interrupt, and bio_endio() */
 function complete(bio: bio): void {
 	const { bi_bdev, bi_sector, bi_page, bi_op, bi_status, bi_end_io } = bios;
 

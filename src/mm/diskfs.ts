@@ -77,7 +77,7 @@ export function diskfs_unlink(inode: inode): void {
 	iput(inode);
 }
 
-/** @custom fs/ext2/inode.c:ext2_evict_inode() */
+/** @custom in place of fs/ext2/inode.c:ext2_evict_inode() */
 export function diskfs_evict_inode(inode: inode): void {
 	truncate_inode_pages_final(inodes.i_mapping[inode]);
 	if (inodes.i_private[inode])
@@ -100,10 +100,11 @@ export function diskfs_setsize(inode: inode, newsize: number): number {
 	return 0;
 }
 
-/** Where a page of a file is on its device. */
+/** Where a page of a file is on its device. @custom one run of pages a file */
 function get_block(mapping: address_space, index: number): number {
 	return extents.start[inodes.i_private[address_spaces.host[mapping]] as extent] + index;
 }
+/** @custom mapping->host->i_sb->s_bdev */
 function bdev_of(mapping: address_space): block_device {
 	return extents.bdev[inodes.i_private[address_spaces.host[mapping]] as extent];
 }
@@ -196,7 +197,7 @@ export function diskfs_write_begin(
 	}
 }
 
-/** Bytes written. @custom fs/libfs.c:simple_write_end() */
+/** Bytes written. @custom in place of fs/libfs.c:simple_write_end() */
 export function diskfs_write_end(
 	mapping: address_space, pos: number, len: number, copied: number, page: page,
 ): number {

@@ -97,7 +97,7 @@ function page_cache_delete(mapping: address_space, page: page, shadow: number): 
 	nrpages[mapping] -= nr;
 }
 
-/** @reduced no cleancache */
+/** @reduced there is no cleancache, and a mapped page is a bug at once */
 function unaccount_page_cache_page(mapping: address_space, page: page): void {
 	VM_BUG_ON_PAGE(page_mapped(page), page, 'leaves the page cache but is mapped');
 
@@ -373,7 +373,7 @@ export function add_to_page_cache_lru(
 	return ret;
 }
 
-/** @reduced no cpusets */
+/** @reduced there are no cpusets to spread pages by */
 export function __page_cache_alloc(gfp: gfp_t): page {
 	return alloc_pages(gfp, 0);
 }
@@ -399,7 +399,7 @@ export function wait_on_page_bit_killable(page: page, bit_nr: number): number {
 	return 0;
 }
 
-/** @custom include/linux/sched/signal.h:fatal_signal_pending(current) */
+/** @custom fatal_signal_pending() of the running task, which may be none at boot */
 function fatal_signal_pending(): boolean {
 	return current() !== 0 && tasks.sigkill[current()] !== 0;
 }
@@ -601,7 +601,8 @@ export function pagecache_get_page(
 					put_page(page);
 					continue repeat;
 				}
-				VM_BUG_ON_PAGE(!thp_contains(page, index), page, 'is at a wrong index');
+				VM_BUG_ON_PAGE(!thp_contains(page, index), page,
+					'is at a wrong index');
 			}
 
 			if (fgp_flags & FGP_ACCESSED) {
@@ -624,7 +625,8 @@ export function pagecache_get_page(
 			if (!page)
 				return NULL;
 
-			if (WARN_ON_ONCE(!(fgp_flags & (FGP_LOCK | FGP_FOR_MMAP)), 'FGP_CREAT alone'))
+			if (WARN_ON_ONCE(!(fgp_flags & (FGP_LOCK | FGP_FOR_MMAP)),
+				'FGP_CREAT alone'))
 				fgp_flags |= FGP_LOCK;
 
 			/* once more is what activates it */
@@ -766,7 +768,8 @@ export function generic_file_buffered_read(
 			}
 			page = find_get_page(mapping, index);
 			if (!page) {
-				page_cache_sync_ra(new readahead_control(filp, mapping, index), filp,
+				page_cache_sync_ra(new readahead_control(filp, mapping, index),
+					filp,
 					last_index - index);
 				page = find_get_page(mapping, index);
 			}
@@ -789,7 +792,8 @@ export function generic_file_buffered_read(
 				}
 				readpage = true;
 			} else if (PageReadahead(page)) {
-				page_cache_async_ra(new readahead_control(filp, mapping, index), filp, page,
+				page_cache_async_ra(new readahead_control(filp, mapping, index),
+					filp, page,
 					last_index - index);
 			}
 			if (!readpage && !PageUptodate(page)) {

@@ -14,7 +14,10 @@ const F_ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
 export const MFD_CLOEXEC = 0x1, MFD_ALLOW_SEALING = 0x2;
 const MFD_ALL_FLAGS = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 
-/** memfd_create(2) without its descriptor: an empty file, or -errno. @reduced no name, no hugetlb */
+/**
+ * memfd_create(2) without its descriptor: an empty file, or -errno.
+ * @reduced files have no names here, and there is no hugetlb
+ */
 export function memfd_create(flags: number): number {
 	if (flags & ~MFD_ALL_FLAGS)
 		return -EINVAL;

@@ -213,7 +213,8 @@ export function write_cache_pages(mapping: address_space, wbc: writeback_control
 	try {
 		while (!done && index <= end) {
 			next_index.v = index;
-			const nr_pages = find_get_pages_range_tag(mapping, next_index, end, tag, pvec);
+			const nr_pages = find_get_pages_range_tag(mapping, next_index, end, tag,
+				pvec);
 			index = next_index.v;
 			if (nr_pages === 0)
 				break;
@@ -234,7 +235,8 @@ export function write_cache_pages(mapping: address_space, wbc: writeback_control
 						wait_on_page_writeback(page);
 					}
 
-					BUG_ON(PageWriteback(page), 'a page is written that is being written');
+					BUG_ON(PageWriteback(page),
+						'a page is written that is being written');
 					if (!clear_page_dirty_for_io(page))
 						break continue_unlock;
 
@@ -253,7 +255,8 @@ export function write_cache_pages(mapping: address_space, wbc: writeback_control
 							ret = error;
 					}
 
-					if (--wbc.nr_to_write <= 0 && wbc.sync_mode === WB_SYNC_NONE) {
+					if (--wbc.nr_to_write <= 0 &&
+						wbc.sync_mode === WB_SYNC_NONE) {
 						done = true;
 						break;
 					}

@@ -191,7 +191,7 @@ export function page_to_index(page: page): number {
 	return index[head] + (page - head);
 }
 
-/** @reduced no hugetlb */
+/** @reduced no hugetlb, which counts in huge pages */
 export function page_to_pgoff(page: page): number {
 	return page_to_index(page);
 }
@@ -206,7 +206,7 @@ export function page_file_offset(page: page): number {
 	return page_index(page) * PAGE_SIZE;
 }
 
-/** @reduced no hugetlb */
+/** @reduced no hugetlb, which counts in huge pages */
 export function linear_page_index(vma: vm_area_struct, address: number): number {
 	return Math.floor((address - vm_start[vma]) / 2 ** PAGE_SHIFT) + vm_pgoff[vma];
 }

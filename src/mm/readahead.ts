@@ -211,7 +211,8 @@ function ondemand_readahead(
 
 			/* a mark of another stream: how far did that one get? */
 			if (hit_readahead_marker) {
-				const start = page_cache_next_miss(ractl.mapping, index + 1, max_pages);
+				const start = page_cache_next_miss(ractl.mapping, index + 1,
+					max_pages);
 
 				if (!start || start - index > max_pages)
 					return;

@@ -292,7 +292,8 @@ export function shmem_swap_usage(vma: vm_area_struct): number {
 		return nr * PAGE_SIZE;
 
 	return shmem_partial_swap_usage(i_mapping[inode],
-		linear_page_index(vma, vmas.vm_start[vma]), linear_page_index(vma, vmas.vm_end[vma]));
+		linear_page_index(vma, vmas.vm_start[vma]), linear_page_index(vma,
+			vmas.vm_end[vma]));
 }
 
 /** SHM_UNLOCK: its pages may be reclaimed again. @ported v5.10 */
@@ -355,13 +356,16 @@ function shmem_undo_range(
 				}
 
 				const page = xa_to_page(entry);
-				VM_BUG_ON_PAGE(page_to_pgoff(page) !== index, page, 'is at a wrong index');
+				VM_BUG_ON_PAGE(page_to_pgoff(page) !== index, page,
+					'is at a wrong index');
 
 				if (!trylock_page(page))
 					continue;
 
-				if ((!unfalloc || !PageUptodate(page)) && page_mapping(page) === mapping) {
-					VM_BUG_ON_PAGE(PageWriteback(page), page, 'of shmem is written');
+				if ((!unfalloc || !PageUptodate(page)) &&
+					page_mapping(page) === mapping) {
+					VM_BUG_ON_PAGE(PageWriteback(page), page,
+						'of shmem is written');
 					truncate_inode_page(mapping, page);
 				}
 				unlock_page(page);
@@ -402,7 +406,7 @@ function shmem_undo_range(
 		index = start;
 		while (index < end) {
 			if (!pvec.lookup(mapping, index, Math.min(end - index, PAGEVEC_SIZE))) {
-				/* Truncation makes sure that all is gone; a hole may be filled again. */
+				/* Truncation makes sure that all is gone. */
 				if (index === start || !whole)
 					break;
 				index = start;
@@ -437,7 +441,8 @@ function shmem_undo_range(
 						index--;
 						break;
 					}
-					VM_BUG_ON_PAGE(PageWriteback(page), page, 'of shmem is written');
+					VM_BUG_ON_PAGE(PageWriteback(page), page,
+						'of shmem is written');
 					truncate_inode_page(mapping, page);
 				}
 				unlock_page(page);
@@ -629,7 +634,8 @@ export function shmem_writepage(page: page, wbc: writeback_control): number {
 			const falloc = i_private[inode] as shmem_falloc;
 
 			if (falloc && !shmem_fallocs.waitq[falloc] &&
-			    index >= shmem_fallocs.start[falloc] && index < shmem_fallocs.next[falloc]) {
+			    index >= shmem_fallocs.start[falloc] &&
+				index < shmem_fallocs.next[falloc]) {
 				shmem_fallocs.nr_unswapped[falloc]++;
 				break redirty;
 			}
@@ -645,7 +651,8 @@ export function shmem_writepage(page: page, wbc: writeback_control): number {
 		if (list_empty(swaplist(inode)))
 			list_add(swaplist(inode), shmem_swaplist);
 
-		if (add_to_swap_cache(page, swap, __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN, null) ===
+		if (add_to_swap_cache(page, swap, __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN,
+			null) ===
 		    0) {
 			shmem_recalc_inode(inode);
 			swapped[inode]++;
@@ -863,7 +870,8 @@ function shmem_getpage_gfp(
 		const charge_mm = vma ? vmas.vm_mm[vma] : current_mm();
 		const entry = find_lock_entry(mapping, index);
 		if (xa_is_value(entry)) {
-			error = shmem_swapin_page(inode, index, entry, pagep, sgp, gfp, vma, fault_type);
+			error = shmem_swapin_page(inode, index, entry, pagep, sgp, gfp, vma,
+				fault_type);
 			if (error === -EEXIST)
 				continue repeat;
 			return error;
@@ -1185,6 +1193,7 @@ export function shmem_fallocate(file: file, mode: number, offset: number, len: n
 	if ((seals[inode] & F_SEAL_GROW) && offset + len > i_size[inode])
 		return -EPERM;
 
+	const { nr_unswapped, nr_falloced } = shmem_fallocs;
 	const start = Math.floor(offset / PAGE_SIZE);
 	const end = Math.ceil((offset + len) / PAGE_SIZE);
 	const falloc = kmem_cache_zalloc(shmem_fallocs);
@@ -1199,14 +1208,15 @@ export function shmem_fallocate(file: file, mode: number, offset: number, len: n
 		for (let index = start; index < end; index++) {
 			if (current() && tasks.sigkill[current()])
 				error = -EINTR;
-			else if (shmem_fallocs.nr_unswapped[falloc] > shmem_fallocs.nr_falloced[falloc])
+			else if (nr_unswapped[falloc] > nr_falloced[falloc])
 				error = -ENOMEM;
 			else
 				error = shmem_getpage(inode, index, found, SGP_FALLOC);
 			if (error) {
 				if (index > start)
 					shmem_undo_range(
-						inode, start * PAGE_SIZE, index * PAGE_SIZE - 1, true);
+						inode, start * PAGE_SIZE, index * PAGE_SIZE - 1,
+							true);
 				return error;
 			}
 			const page = found.v;
@@ -1266,13 +1276,13 @@ function __shmem_file_setup(size: number, flags: number): number {
 /**
  * An unlinked file of `size` bytes. The file, or -errno.
  * @param flags VM_NORESERVE: pages are accounted one by one
- * @reduced no name
+ * @reduced the file has no name
  */
 export function shmem_file_setup(size: number, flags: number): number {
 	return __shmem_file_setup(size, flags);
 }
 
-/** @reduced no name */
+/** @reduced the file has no name, and nobody is kept from it */
 export function shmem_kernel_file_setup(size: number, flags: number): number {
 	return __shmem_file_setup(size, flags);
 }

@@ -27,7 +27,7 @@ const one: swp_entry_t[] = [0];
 
 const SLOTS_CACHE = 0x1, SLOTS_CACHE_RET = 0x2;
 
-/** @custom per_cpu(swp_slots, cpu) */
+/** @custom per_cpu(swp_slots, cpu) as a row */
 function per_cpu_slots(cpu: number): swap_slots_cache {
 	return cpu + 1 as swap_slots_cache;
 }

@@ -8,7 +8,8 @@ import { VM_BUG_ON_PAGE } from '../lib/bug.ts';
 import { EEXIST, ENOMEM } from '../lib/errno.ts';
 import { global_f64, global_s32, kmem_cache_free, kmem_cache_zalloc, type out }
 	from '../lib/struct.ts';
-import { xa_find, xa_is_value, xa_mk_pointer, xa_load, XA_ENOMEM, xa_store } from '../lib/xarray.ts';
+import { xa_find, xa_is_value, xa_mk_pointer, xa_load, XA_ENOMEM,
+	xa_store } from '../lib/xarray.ts';
 import { clock_ns } from '../lib/trace.ts';
 import { align_down, PAGE_SIZE, PMD_SIZE } from '../arch/page.ts';
 import { pte_offset_map, pte_none, pte_present } from '../arch/pgtable.ts';
@@ -83,7 +84,7 @@ export const swap_cache_info_del_total = global_f64('swap_cache_info.del_total')
 export const swap_cache_info_find_success = global_f64('swap_cache_info.find_success');
 export const swap_cache_info_find_total = global_f64('swap_cache_info.find_total');
 
-/** @custom nr_swapper_spaces[type] */
+/** @custom nr_swapper_spaces[type], from the size of the device */
 function nr_swapper_spaces(type: number): number {
 	const si = swp_swap_info(swp_entry(type, 1));
 
@@ -181,7 +182,8 @@ export function __delete_from_swap_cache(page: page, entry: swp_entry_t, shadow:
 	for (let i = 0; i < nr; i++) {
 		const old = xa_store(address_space, idx + i, shadow);
 
-		VM_BUG_ON_PAGE(old !== xa_mk_pointer(page), page, 'is not what its swap slot caches');
+		VM_BUG_ON_PAGE(old !== xa_mk_pointer(page), page,
+			'is not what its swap slot caches');
 		page_private[page + i as page] = 0;
 	}
 	ClearPageSwapCache(page);
@@ -531,7 +533,8 @@ export function init_swap_address_space(type: number, nr_pages: number): number 
 		if (!space) {
 			while (--i >= 0) {
 				kmem_cache_free(
-					address_spaces, swapper_spaces[spaces + i] as address_space);
+					address_spaces,
+						swapper_spaces[spaces + i] as address_space);
 				swapper_spaces[spaces + i] = 0;
 			}
 			return -ENOMEM;

@@ -60,13 +60,16 @@ export const swap_infos = struct<swap_info_struct>()('swap_info_struct', MAX_SWA
 	/* swap_lock and lock: SWP_* */
 	flags: s32,
 	prio: s32,
-	/* its place in swap_active_head; list_prio and avail_prio are the plist_node.prio of each */
+	/* its place in swap_active_head; list_prio and avail_prio are plist_node.prio */
 	list: list,
 	list_prio: s32,
 	type: s32,
 	/* extent of the swap_map, in slots; the header is slot 0 */
 	max: s32,
-	/* where its slots start in swap_map, swap_cgroup_ids and, / SWAPFILE_CLUSTER, cluster_info */
+	/*
+	 * where its slots start in swap_map and swap_cgroup_ids, and, / SWAPFILE_CLUSTER, in
+	 * cluster_info
+	 */
 	slot_base: s32,
 	/* 1 for a device with clusters (SWP_SOLIDSTATE) */
 	cluster_info: u8,
@@ -113,7 +116,7 @@ export function swap_heads_init(): void {
 }
 /** plist of the swap devices in use, highest priority first */
 export const swap_active_head: list_head = heads.active(HEADS);
-/** plist of those with free slots, as node nid prefers them */
+/** plist of those with free slots, as node nid prefers them. @custom an array of lists */
 export function swap_avail_heads(nid: number): list_head {
 	return heads.avail(HEADS, nid);
 }
@@ -137,20 +140,21 @@ const SPACES = SWAP_SLOTS_MAX >>> SWAP_ADDRESS_SPACE_SHIFT;
 /** [type * SPACES + (offset >> SWAP_ADDRESS_SPACE_SHIFT)]: row of the address_space */
 export const swapper_spaces = carve('swapper_spaces', Int32Array, MAX_SWAPFILES * SPACES,
 	() => nr_swapfiles.v * SPACES);
-/** Index of a type's first element in swapper_spaces. */
+/** Index of a type's first element in swapper_spaces. @custom the arrays are one column */
 export function swapper_spaces_of(type: number): number {
 	return type * SPACES;
 }
+/** @ported v5.10 the macro of this name */
 export function swap_address_space(entry: swp_entry_t): address_space {
 	return swapper_spaces[(entry >>> 26) * SPACES +
 		((entry & 0x3ffffff) >>> SWAP_ADDRESS_SPACE_SHIFT)] as address_space;
 }
 
-/** Row of a swap type's swap_info_struct, whether it is in use or not. */
+/** Row of a type's swap_info_struct, in use or not. @custom swap_info[type] as a row */
 export function swap_info(type: number): swap_info_struct {
 	return type + 1 as swap_info_struct;
 }
-/** Index of a slot in swap_map and swap_cgroup_ids. */
+/** Index of a slot in swap_map and swap_cgroup_ids. @custom the maps are one column */
 export function swap_slot(entry: number): number {
 	return swap_infos.slot_base[(entry >>> 26) + 1 as swap_info_struct] + (entry & 0x3ffffff);
 }
@@ -178,10 +182,11 @@ export const nr_rotate_swap = global_s32('nr_rotate_swap');
 /** Types ever used. */
 export const nr_swapfiles = global_s32('nr_swapfiles');
 
-/** Swap more than half full. */
+/** Swap more than half full. @ported v5.10 */
 export function vm_swap_full(): boolean {
 	return nr_swap_pages.v * 2 < total_swap_pages.v;
 }
+/** @ported v5.10 */
 export function get_nr_swap_pages(): number {
 	return nr_swap_pages.v;
 }

@@ -27,7 +27,8 @@ import { mem_cgroup_swap_full, mem_cgroup_uncharge_swap } from './memcontrol.ts'
 import { SWAP_SLOTS_MAX } from './memcontrol_types.ts';
 import { dec_mm_counter, get_page, inc_mm_counter, mmap_read_lock, mmap_read_unlock,
 	page_mapped, page_trans_huge_mapcount, put_page } from './mm.ts';
-import { MM_ANONPAGES, MM_SWAPENTS, mms, NULL, PF_OOM_ORIGIN, pages, tasks, vmas, type address_space,
+import { MM_ANONPAGES, MM_SWAPENTS, mms, NULL, PF_OOM_ORIGIN, pages, tasks, vmas,
+	type address_space,
 	type mm_struct, type page, type swp_entry_t, type vm_area_struct } from './mm_types.ts';
 import { MAX_NUMNODES, NR_CPUS, numa_node_id } from './mmzone.ts';
 import { alloc_page, __free_page } from './page_alloc.ts';
@@ -89,9 +90,15 @@ function plist_add(
 		before = list_next[before];
 	list_add_tail(node, before);
 }
-const active_prio = (node: list_head): number => list_prio[swap_infos.list.container_of(node)];
+/** @custom plist_node.prio of a node of swap_active_head */
+function active_prio(node: list_head): number {
+	return list_prio[swap_infos.list.container_of(node)];
+}
 const first_avail = swap_infos.avail_lists(NO_SI, 0);
-const avail_list_prio = (node: list_head): number => avail_prio[node - first_avail]!;
+/** @custom plist_node.prio of a node of swap_avail_heads */
+function avail_list_prio(node: list_head): number {
+	return avail_prio[node - first_avail]!;
+}
 
 /** @ported v5.10 */
 function swap_type_to_swap_info(type: number): swap_info_struct {
@@ -507,7 +514,7 @@ function scan_swap_map_slots(
 			if (offset.v > highest_bit[si])
 				scan_base.v = offset.v = lowest_bit[si];
 
-			/* A slot that only the swap cache uses may be taken back when swap is short. */
+			/* Swap is short: slots that only the swap cache uses are taken back. */
 			if (vm_swap_full() && swap_map[map + offset.v] === SWAP_HAS_CACHE) {
 				if (__try_to_reclaim_swap(si, offset.v, TTRS_ANYWAY))
 					continue checks;
@@ -671,11 +678,12 @@ export function get_swap_pages(
 					if (!highest_bit[si] || !(si_flags[si] & SWP_WRITEOK)) {
 						if (list_empty(n))
 							break nextsi;
-						BUG(`swap device ${si_type[si]} is available, though full or off`);
+						BUG('an available device is full or off');
 					}
 					if (size === SWAPFILE_CLUSTER) {
 						if (si_flags[si] & SWP_BLKDEV)
-							n_ret = swap_alloc_cluster(si, swap_entries);
+							n_ret = swap_alloc_cluster(si,
+								swap_entries);
 					} else {
 						n_ret = scan_swap_map_slots(
 							si, SWAP_HAS_CACHE, n_goal, swap_entries);
@@ -817,7 +825,8 @@ export function put_swap_page(page: page, entry: swp_entry_t): void {
 		for (let i = 0; i < SWAPFILE_CLUSTER; i++) {
 			const val = swap_map[map + i]!;
 
-			VM_BUG_ON(!(val & SWAP_HAS_CACHE), 'a cached cluster has a slot that is not');
+			VM_BUG_ON(!(val & SWAP_HAS_CACHE),
+				'a cached cluster has a slot that is not');
 			if (val === SWAP_HAS_CACHE)
 				free_entries++;
 		}
@@ -1263,7 +1272,8 @@ export function try_to_unuse(type: number): number {
 			if (signal_pending())
 				return -EINTR;
 			if (inuse_pages[si] === inuse_before)
-				throw new WouldBlock(`${inuse_before} slots of swap device ${type}`);
+				throw new WouldBlock(
+					`${inuse_before} slots of swap device ${type}`);
 			continue retry;
 		}
 		return 0;
@@ -1572,7 +1582,10 @@ function setup_swap_map_and_extents(
 	return 1;
 }
 
-/* Where nr slots are free in swap_map for a device: the lowest such place, -1 for none. */
+/**
+ * Where nr slots are free in swap_map for a device: the lowest such place, -1 for none.
+ * @custom vzalloc() of si->swap_map
+ */
 function alloc_slots(nr: number): number {
 	let base = 0;
 
@@ -1581,7 +1594,8 @@ function alloc_slots(nr: number): number {
 		for (let type = 0; type < nr_swapfiles.v; type++) {
 			const si = swap_info(type), end = slot_base[si] + si_max[si];
 
-			if (!(si_flags[si] & SWP_VALID) || base >= end || base + nr <= slot_base[si])
+			if (!(si_flags[si] & SWP_VALID) || base >= end ||
+				base + nr <= slot_base[si])
 				continue;
 			base = Math.ceil(end / SLOT_BASE_ALIGN) * SLOT_BASE_ALIGN;
 			again = true;
@@ -1636,7 +1650,8 @@ export function swapon(bdev: block_device, swap_flags: number): number {
 		if (bdev_nonrot(bdev)) {
 			si_flags[p] |= SWP_SOLIDSTATE;
 			for (let cpu = 0; cpu < nr_cpu_ids.v; cpu++) {
-				cluster_next_cpu[p * NR_CPUS + cpu] = 1 + randomBelow(highest_bit[p]);
+				cluster_next_cpu[p * NR_CPUS + cpu] = 1 + randomBelow(
+					highest_bit[p]);
 				percpu_cluster_set_null(p, cpu);
 			}
 			has_clusters[p] = 1;
@@ -1881,7 +1896,8 @@ function swap_count_continued(si: swap_info_struct, offset: number, count: numbe
 			/* as 1 is added to 999 */
 			while (ram_bytes[map] === (SWAP_CONT_MAX | COUNT_CONTINUED)) {
 				page = list_next[page];
-				BUG_ON(page === first, 'a count goes on behind the last continuation');
+				BUG_ON(page === first,
+					'a count goes on behind the last continuation');
 				map = cont_map(page) + offset;
 			}
 			if (ram_bytes[map] === SWAP_CONT_MAX) {

@@ -151,7 +151,8 @@ export function truncate_inode_pages_range(
 				const page = xa_to_page(entry);
 				if (!trylock_page(page))
 					continue;
-				WARN_ON_ONCE(page_to_index(page) !== index, `page ${page}: wrong index`);
+				WARN_ON_ONCE(page_to_index(page) !== index,
+					`page ${page}: wrong index`);
 				if (PageWriteback(page) || page_mapping(page) !== mapping) {
 					unlock_page(page);
 					continue;
@@ -227,7 +228,8 @@ export function truncate_inode_pages_range(
 
 				const page = xa_to_page(entry);
 				lock_page(page);
-				WARN_ON_ONCE(page_to_index(page) !== index, `page ${page}: wrong index`);
+				WARN_ON_ONCE(page_to_index(page) !== index,
+					`page ${page}: wrong index`);
 				wait_on_page_writeback(page);
 				truncate_inode_page(mapping, page);
 				unlock_page(page);
@@ -332,7 +334,10 @@ function invalidate_complete_page2(mapping: address_space, page: page): boolean 
 	return true;
 }
 
-/** Throw out also what is mapped. 0, or -EBUSY where something stays. @reduced no DAX */
+/**
+ * Throw out also what is mapped. 0, or -EBUSY where something stays.
+ * @reduced no DAX, no ->launder_page()
+ */
 export function invalidate_inode_pages2_range(
 	mapping: address_space, start: number, end: number,
 ): number {
@@ -373,7 +378,8 @@ export function invalidate_inode_pages2_range(
 				wait_on_page_writeback(page);
 
 				if (page_mapped(page))
-					unmap_mapping_pages(mapping, index, thp_nr_pages(page), false);
+					unmap_mapping_pages(mapping, index, thp_nr_pages(page),
+						false);
 				BUG_ON(page_mapped(page), `page ${page} is mapped and unmapped`);
 
 				if (!invalidate_complete_page2(mapping, page))
@@ -423,7 +429,10 @@ export function truncate_pagecache_range(inode: inode, lstart: number, lend: num
 	truncate_inode_pages_range(mapping, lstart, lend);
 }
 
-/** @ported v5.10 fs/drop_caches.c: echo 1 > /proc/sys/vm/drop_caches. Pages gone. */
+/**
+ * echo 1 > /proc/sys/vm/drop_caches; how many pages are gone.
+ * @custom in place of fs/drop_caches.c, which walks inodes by super block
+ */
 export function drop_pagecache(): number {
 	let nr = 0;
 

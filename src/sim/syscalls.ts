@@ -15,6 +15,7 @@ import { shmem_setattr } from '../mm/shmem.ts';
 import { vm_mmap } from '../mm/util.ts';
 import { idlestCpu } from './actors.ts';
 
+export { sys_madvise } from '../mm/madvise.ts';
 export { sys_mlock, sys_mlock2, sys_munlock } from '../mm/mlock.ts';
 export { sys_munmap } from '../mm/mmap.ts';
 export { sys_mprotect } from '../mm/mprotect.ts';

@@ -15,7 +15,7 @@ import { MM_FIX_RACE_BETWEEN_MADV_FREE_AND_DIRECT_IO, MM_RMAP_ALWAYS_TTU_IGNORE_
 	MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY } from '../../src/lib/commits.ts';
 import { list_empty } from '../../src/lib/list.ts';
 import { armPoint, disarmPoint, point, pointHandler } from '../../src/lib/points.ts';
-import { nr_live, type out } from '../../src/lib/struct.ts';
+import { list_heads, nr_live, type out } from '../../src/lib/struct.ts';
 import { BLKDEV_PMEM, blkdev_add } from '../../src/mm/blkdev.ts';
 import { cgroup_e_css, cgroup_mkdir, cgroup_subtree_control_write }
 	from '../../src/mm/cgroup.ts';
@@ -28,9 +28,8 @@ import { anon_vma_pointer, ClearPageDirty, ClearPageSwapBacked, PageDirty, PageM
 	PageSwapBacked, __ClearPageLocked, __SetPageLocked } from '../../src/mm/page_flags.ts';
 import { anon_vma_clone, flush_tlb_batched_pending, page_address_in_vma,
 	page_lock_anon_vma_read, page_mkclean, page_move_anon_rmap, page_referenced,
-	page_remove_rmap, page_unlock_anon_vma_read,
-	put_anon_vma, page_get_anon_vma, try_to_unmap, try_to_unmap_flush,
-	try_to_unmap_flush_dirty, __anon_vma_prepare, mm_find_pmd }
+	page_remove_rmap, page_unlock_anon_vma_read, put_anon_vma, page_get_anon_vma, try_to_unmap,
+	try_to_unmap_flush, try_to_unmap_flush_dirty, __anon_vma_prepare, mm_find_pmd }
 	from '../../src/mm/rmap.ts';
 import { anon_vma_lock_write, anon_vma_unlock_write, down_read, down_write, TTU_BATCH_FLUSH,
 	TTU_IGNORE_ACCESS,
@@ -151,6 +150,19 @@ describe('fork trees', () => {
 		 */
 		expect(nr_live(avcs)).toBe(547);
 		expect(nr_live(anon_vmas)).toBe(121);
+	});
+
+	test('an area has its links from newest to oldest, so that the root is freed last', () => {
+		/* anon_vma_clone() goes over the parent's from the oldest, and list_add()s each */
+		const p = newArea(newMm(), 1);
+		newAnonPage(p);
+		const c = fork(p), d = fork(c);
+		const chain: anon_vma[] = [];
+		const head = vmas.anon_vma_chain(d);
+
+		for (let l = list_heads.next[head]; l !== head; l = list_heads.next[l])
+			chain.push(avcs.anon_vma[avcs.same_vma.container_of(l)]);
+		expect(chain).toEqual([av[d], av[c], av[p]]);
 	});
 
 	test("a child's new page is searched in its own subtree only", () => {
@@ -760,6 +772,25 @@ describe('try_to_unmap()', () => {
 		expect(try_to_unmap(page, 0)).toBe(true);
 		expect(hits).toBe(1);
 		expect(present(a, b, c)).toEqual([0, 0, 0]);
+	});
+
+	test('another one unmaps another page with other flags: each keeps its own', () => {
+		const { page, a, b, c } = shared();
+		const other = shared();
+		const id = point('try_to_unmap_one.range_start.return');
+
+		vmas.vm_flags[b] |= VM_LOCKED;
+		vmas.vm_flags[other.b] |= VM_LOCKED;
+		pointHandler.hit = () => {
+			disarmPoint(id);
+			expect(try_to_unmap(other.page, TTU_IGNORE_ACCESS | TTU_IGNORE_MLOCK))
+				.toBe(true);
+		};
+		armPoint(id);
+		expect(try_to_unmap(page, TTU_IGNORE_ACCESS)).toBe(false);
+		expect(present(other.a, other.b, other.c)).toEqual([0, 0, 0]);
+		expect(present(a, b, c)).toEqual([0, 1, 1]);
+		expect(PageMlocked(page)).toBe(true);
 	});
 });
 

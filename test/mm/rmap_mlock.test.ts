@@ -18,6 +18,7 @@ import { NR_MLOCK, NR_UNEVICTABLE } from '../../src/mm/mmzone.ts';
 import { PageActive, PageLRU, PageMlocked, PageUnevictable, __ClearPageLocked, __SetPageLocked }
 	from '../../src/mm/page_flags.ts';
 import { lru_add_drain, lru_cache_add } from '../../src/mm/swap.ts';
+import { mm_find_pmd } from '../../src/mm/rmap.ts';
 import { isolate_lru_page, putback_lru_page } from '../../src/mm/vmscan.ts';
 import { vm_mmap } from '../../src/mm/util.ts';
 import { global_node_page_state, global_zone_page_state, UNEVICTABLE_PGCLEARED,
@@ -94,6 +95,40 @@ describe('mlock() and munlock()', () => {
 			expect(all.every((page) => pages._refcount[page] === 1)).toBe(true);
 		});
 
+	test('what lies behind a page table is not an entry', () => {
+		/* The frame after the table gets a word that looks like one: of the first page. */
+		const start = BASE + PMD_SIZE - 3 * K;
+		mmap(6, start);
+		/* The upper table first, so that it is not the frame behind the lower one. */
+		expect(sys_mlock(start + 3 * K, 3 * K)).toBe(0);
+		expect(sys_mlock(start, 6 * K)).toBe(0);
+		expect(areas().map(([, nr]) => nr)).toEqual([6]);
+		const first = (start - BASE) / K;
+		const table = (addr: number): number => ram[mm_find_pmd(mm, addr)]! >>> 12;
+		const behind = table(start) + 1 << 10;
+		const was = ram[behind]!;
+		expect(table(start) + 1).not.toBe(table(start + 3 * K));
+		ram[behind] = at(first) << 12 | OLD;
+		expect(sys_munlock(start, 6 * K)).toBe(0);
+		ram[behind] = was;
+		for (let i = 0; i < 6; i++) {
+			expect(PageMlocked(at(first + i))).toBe(false);
+			expect(pages._refcount[at(first + i)]).toBe(1);
+		}
+	});
+
+	test('a page of the batch that has lost its mark is not counted', () => {
+		mmap(5);
+		expect(sys_mlock(BASE, 5 * K)).toBe(0);
+		clear_page_mlock(at(2));
+		lru_add_drain();
+		expect(zoneStat(NR_MLOCK)).toBe(4);
+		expect(sys_munlock(BASE, 5 * K)).toBe(0);
+		expect(zoneStat(NR_MLOCK)).toBe(0);
+		expect(vm_event(UNEVICTABLE_PGMUNLOCKED)).toBe(4);
+		expect(pages._refcount[at(2)]).toBe(1);
+	});
+
 	test('addresses are rounded to pages: the start down, the end up', () => {
 		mmap(4);
 		expect(sys_mlock(BASE + K + 100, K)).toBe(0);
@@ -160,10 +195,12 @@ describe('mlock() and munlock()', () => {
 		expect([0, 1, 2, 3].map((i) => at(i) !== 0)).toEqual([true, false, false, false]);
 		expect(PageMlocked(at(0))).toBe(true);
 		expect(sys_mlock2(BASE, 4 * K, 2)).toBe(-22);
+		expect(mms.locked_vm[mm]).toBe(4);
 		/* mlock() takes the flag away and brings them in */
 		expect(sys_mlock(BASE, 4 * K)).toBe(0);
 		expect(areas()).toEqual([[0, 4, VM_LOCKED]]);
 		expect([0, 1, 2, 3].map((i) => at(i) !== 0)).toEqual([true, true, true, true]);
+		expect(mms.locked_vm[mm]).toBe(4);
 	});
 
 	test('mlockall(): now, later, on fault; munlockall() undoes all', () => {

@@ -65,7 +65,8 @@ describe('block devices', () => {
 			for (const sector of [0, 17, 63]) {
 				expect(blkdev_read(bdev, sector, page)).toBe(0);
 				for (let i = 0; i < 1024; i++)
-					expect(ram[at + i]).toBe(Math.imul(sector + 1, 0x9e3779b1) ^ i);
+					expect(ram[at + i]).toBe(Math.imul(sector + 1,
+						0x9e3779b1) ^ i);
 			}
 			expect(blkdev_read(bdev, 1, page)).toBe(0);
 			expect(ram.subarray(at, at + 1024).every((word) => word === 0)).toBe(true);
@@ -95,7 +96,8 @@ describe('swapon and swapoff', () => {
 
 	/* The header's page is no slot. rw_page and QUEUE_FLAG_NONROT as brd_alloc() sets them. */
 	test('counts and flags', () => {
-		const brd = device_on(64, 0, BLKDEV_RAM), disk = device_on(32, 0, BLKDEV_DISK, false);
+		const brd = device_on(64, 0, BLKDEV_RAM), disk = device_on(32, 0, BLKDEV_DISK,
+			false);
 
 		expect(total_swap_pages.v).toBe(64 * 256 - 1 + 32 * 256 - 1);
 		expect(nr_swap_pages.v).toBe(total_swap_pages.v);
@@ -109,8 +111,8 @@ describe('swapon and swapoff', () => {
 		expect(swap_slot_cache_enabled.v).toBe(0);
 	});
 
-	/* Documentation/admin-guide/sysctl and swapon(2): each gets one less than the last, from -2. */
-	test('without a given priority the first device is best, and its end moves the others up', () => {
+	/* swapon(2), setup_swap_info(): each gets one less than the last, from -2. */
+	test('without a priority the first device is best; its end moves the others up', () => {
 		const a = device_on(1), b = device_on(1), c = device_on(1);
 		const prio = (type: number) => swap_infos.prio[swap_info(type)];
 
@@ -131,7 +133,8 @@ describe('swapon and swapoff', () => {
 		expect(total_swap_pages.v).toBe(252);
 		const got = take_offsets(252);
 		expect(got.toSorted((x, y) => x - y)).toEqual(
-			Array.from({ length: 256 }, (_, i) => i).filter((i) => ![0, 1, 3, 255].includes(i)));
+			Array.from({ length: 256 }, (_, i) => i).filter((i) => ![0, 1, 3,
+				255].includes(i)));
 		expect(take(1)).toEqual([]);
 	});
 });
@@ -173,8 +176,8 @@ describe('swap_map', () => {
 	});
 
 	/*
-	 * The byte counts to 62; then digits of base 128 follow in continuation pages: 63 is 0 with a
-	 * carry of 1, and the carry of 127 overflows into a second page at 63 * 128 = 8064.
+	 * The byte counts to 62; then digits of base 128 follow in continuation pages: 63 is 0
+	 * with a carry of 1, and the carry of 127 overflows into a second page at 63 * 128 = 8064.
 	 */
 	test('counts beyond 62 go on in continuation pages, exactly', () => {
 		for (let n = 1; n <= 8200; n++) {
@@ -213,19 +216,20 @@ describe('swap_map', () => {
 
 describe('slots of a solid-state device', () => {
 	/*
-	 * setup_swap_map_and_extents(): 64 MiB are 16384 slots, 32 clusters of SWAPFILE_CLUSTER 512.
+	 * setup_swap_map_and_extents(): 64 MiB are 16384 slots, 32 clusters of 512.
 	 * SWAP_CLUSTER_COLS is 16384 / 512 = 32, so the list has one row: 0 is not free, since the
-	 * header is in it; then 1, 2, ... 31. scan_swap_map_try_ssd_cluster() takes the first and goes
-	 * through it slot by slot.
+	 * header is in it; then 1, 2, ... 31. scan_swap_map_try_ssd_cluster() takes the first and
+	 * goes through it slot by slot.
 	 */
 	test('a fresh 64 MiB device is used from its second cluster on', () => {
 		device_on();
-		expect(take(64).map(swp_offset)).toEqual(Array.from({ length: 64 }, (_, i) => 512 + i));
+		expect(take(64).map(swp_offset)).toEqual(Array.from({ length: 64 }, (_,
+			i) => 512 + i));
 		expect(take_offsets(3)).toEqual([576, 577, 578]);
 	});
 
 	/* 128 MiB: two rows of 32 columns; column by column: (0), 32, 1, 33, 2, 34, ... */
-	test('of two rows of clusters neighbours on the list are in different swapper spaces', () => {
+	test('neighbours on the list of clusters are in different swapper spaces', () => {
 		device_on(128);
 		const clusters: number[] = [];
 		for (let n = 0; n < 8; n++) {

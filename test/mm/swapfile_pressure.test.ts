@@ -12,7 +12,8 @@ import { init_mm_mmlist, swap_info, swap_infos, swap_map } from '../../src/mm/sw
 import { swapoff } from '../../src/mm/swapfile.ts';
 import { PSWPIN, PSWPOUT, vm_event } from '../../src/mm/vmstat.ts';
 import { swap_device, swap_slots_referenced } from './swap_machine.ts';
-import { boot, exitAndWait, fork, mmapAnon, PAGE, read32, run, RW, write32 } from './task_machine.ts';
+import { boot, exitAndWait, fork, mmapAnon, PAGE, read32, run, RW,
+	write32 } from './task_machine.ts';
 
 const MiB = 1024 * 1024;
 const value = (page: number, seed: number): number => Math.imul(page + 1, 0x9e3779b1) ^ seed;
@@ -43,7 +44,8 @@ describe.each([
 	test.each([['private', false], ['shared', true]])('%s memory', (_name, shared) => {
 		boot({ ramBytes: 32 * MiB });
 		const bdev = swap_device(64, kind, nonrot);
-		const addr = mmapAnon(KEPT, 0, RW, shared), rest = mmapAnon(NR - KEPT, 0, RW, shared);
+		const addr = mmapAnon(KEPT, 0, RW, shared), rest = mmapAnon(NR - KEPT, 0, RW,
+			shared);
 
 		fill(addr, KEPT, 1);
 		fill(rest, NR - KEPT, 2);
@@ -60,7 +62,8 @@ describe.each([
 			write32(addr + i * PAGE, read32(addr + i * PAGE) ^ 7);
 		expect(wrong(addr, KEPT, 1)).toBe(0);
 		if (!shared)
-			expect(get_mm_counter(mm(), MM_ANONPAGES) + get_mm_counter(mm(), MM_SWAPENTS))
+			expect(get_mm_counter(mm(), MM_ANONPAGES) + get_mm_counter(mm(),
+				MM_SWAPENTS))
 				.toBe(NR);
 
 		/* what is left fits into RAM */

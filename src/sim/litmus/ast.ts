@@ -123,6 +123,8 @@ export type StatementKind = Action['kind'];
 
 export interface Program {
 	readonly file: string;
+	/** Of its text: another text, another hash; never 0. */
+	readonly hash: number;
 	readonly machine: MachineSettings;
 	readonly statements: readonly Statement[];
 	/** Slots that the runner's state needs, of each kind. */

@@ -67,7 +67,7 @@ class Parser {
 					`more than ${STATEMENTS_MAX} statements; expected at most so many`);
 		}
 		return {
-			file: this.#file, machine: this.#machine, statements, taskNames: this.#taskNames,
+			file: this.#file, hash: textHash(source), machine: this.#machine, statements, taskNames: this.#taskNames,
 			slots: { tasks: this.#taskNames.length, mappings: this.#mappings,
 				memfds: this.#memfdSlots, hooks: this.#hooks },
 		};
@@ -754,6 +754,18 @@ class Parser {
 		return { kind: 'at', point: point(name), slot: this.#hooks++, body,
 			...(range ? { range } : {}) };
 	}
+}
+
+/* 52 bits that name a text, by two multiply-xor lanes; not 0. */
+function textHash(text: string): number {
+	let low = 0x811c9dc5 | 0, high = 0x9747b28c | 0;
+
+	for (let i = 0; i < text.length; i++) {
+		const code = text.charCodeAt(i);
+		low = Math.imul(low ^ code, 0x01000193);
+		high = Math.imul((high << 13 | high >>> 19) ^ code, 0x5bd1e995);
+	}
+	return (low >>> 0) * 2 ** 20 + (high >>> 12) || 1;
 }
 
 /** A whole number, decimal or 0x, below 2^53. */

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The command. stdout is written once, when everything is known, so that an error leaves nothing on
+ * it. What is not needed by every run is loaded when it is.
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { COMMITS } from '../lib/commits.ts';
+import { SnapshotError, diff, formatDifference } from '../lib/snapshot.ts';
+import { trace_first } from '../lib/trace.ts';
+import { KernelNameError, STABLE_MAX, parseKernel, type Kernel } from '../sim/kernels.ts';
+import { Machine, MachineError } from '../sim/machine.ts';
+import type { Program } from '../sim/litmus/ast.ts';
+import { filePath } from '../sim/litmus/knobs.ts';
+import { parseLitmus } from '../sim/litmus/parser.ts';
+import { ResumeError, Runner, StatementBug, runProgram } from '../sim/litmus/runner.ts';
+import { LitmusError, didYouMean, oneOf } from '../sim/litmus/source.ts';
+import { UsageError, parseArguments } from './arguments.ts';
+import { OutputError, complain, print, readInput, reasonOf, wantsColours } from './output.ts';
+import { helpText } from './help.ts';
+import { JSON_SCHEMA, runsJson, runsKtap } from './report.ts';
+import { PLAIN, Table, type Differ, type Style } from './table.ts';
+import { failureLines, shellWord, type Run } from './text.ts';
+
+const EX_OK = 0, EX_FAILED = 1, EX_USAGE = 64, EX_SOFTWARE = 70, EX_IOERR = 74;
+const DEFAULT_KERNEL = 'v5.10.223';
+const DIFFERENCES_MAX = 200;
+declare const VMMU_VERSION: string;
+
+/* A defect, with the line that shows it again. */
+class Defect extends Error {
+	constructor(message: string, options: ErrorOptions) {
+		super(message, options);
+		this.name = 'Defect';
+	}
+}
+
+const kernelsOf = (names: readonly string[]): Kernel[] => {
+	const twice = names.find((name, i) => names.indexOf(name) !== i);
+
+	if (twice !== undefined)
+		throw new UsageError(`--kernel ${twice} is given twice`);
+	return (names.length ? names : [DEFAULT_KERNEL]).map(parseKernel);
+};
+
+const readProgram = (file: string): Program =>
+	parseLitmus(readInput(file), file === '-' ? '<stdin>' : file);
+
+/* Run, with a defect told as one. */
+function attempt(reproduce: string, run: () => Runner): Runner {
+	try {
+		return run();
+	} catch (error) {
+		if (!(error instanceof StatementBug))
+			throw error;
+		const { span, text } = error.statement;
+		throw new Defect(`line ${span.line}: ${text}: ${error.message}\n` +
+			`run it again: ${reproduce}`, { cause: error.cause });
+	}
+}
+
+/* -- run -------------------------------------------------------------------------------------- */
+
+const RUN_OPTIONS = { kernel: 'values', trace: 'flag', events: 'value', json: 'flag', ktap: 'flag',
+	resume: 'value', help: 'flag' } as const;
+
+function runOnce(
+	file: string, program: Program, kernel: Kernel | undefined,
+	{ resume, events, trace }: { resume: string | undefined; events: string | undefined;
+		trace: boolean },
+	snapshot: Uint8Array | undefined,
+): Run {
+	const reproduce = ['vmmu run', shellWord(file),
+		...(resume === undefined ? [`--kernel ${kernel!.name}`] : [`--resume ${shellWord(resume)}`]),
+		...(events === undefined ? [] : [`--events ${shellWord(events)}`])].join(' ');
+	const runner = attempt(reproduce, () => runProgram(program, kernel, {
+		...(snapshot ? { from: snapshot } : {}),
+		...(events === undefined ? {} : { events: events.split(',') }) }));
+	const { machine, observations, failed } = runner;
+
+	return {
+		file: program.file, kernel: machine.kernel.name, commits: machine.kernel.commits,
+		statements: program.statements, observations, failed, reproduce,
+		traceLines: trace ? machine.traceLines(runner.traceFrom) : [],
+		traceLost: Math.max(0, trace_first() - runner.traceFrom),
+		hash: machine.hash(),
+	};
+}
+
+async function run(words: readonly string[]): Promise<number> {
+	const { operands: files, options } = parseArguments('run', RUN_OPTIONS, words);
+	const { json, ktap, trace, resume, events } = options;
+
+	if (files.length === 0)
+		throw new UsageError('run: expected a litmus program; vmmu help run has examples');
+	if (json && ktap || ktap && trace)
+		throw new UsageError(`run: --ktap and --${json ? 'json' : 'trace'} exclude each other`);
+	if (resume !== undefined && (files.length > 1 || options.kernel.length || events !== undefined))
+		throw new UsageError('run: --resume goes with one program and without --kernel and ' +
+			'--events, which are in the snapshot');
+	/* All that can be wrong is found before anything runs. */
+	const kernels = kernelsOf(options.kernel);
+	const snapshot = resume === undefined ? undefined : readInput(resume);
+	if (events !== undefined)
+		await checkEvents(events.split(','));
+	const programs = files.map(readProgram);
+	const table = json || ktap || trace ? undefined : await tools(kernels.length > 1);
+
+	const runs = programs.map((program, i) =>
+		(snapshot ? [undefined] : kernels).map((kernel) =>
+			runOnce(files[i]!, program, kernel, { resume, events, trace }, snapshot)));
+	const all = runs.flat();
+	if (json)
+		print(runsJson(all, trace));
+	else if (ktap)
+		print(runsKtap(all));
+	else if (trace)
+		print(traceText(all, files.length > 1));
+	else
+		print(runs.map((each) => new Table(each, table!.style, table!.diff).text()).join('\n'));
+	if (trace && !json)
+		for (const one of all) {
+			failureLines(one).forEach((line) => complain(line));
+			if (one.traceLost)
+				complain(`vmmu: ${one.traceLost} trace lines were overwritten before they were read`);
+		}
+	return all.some(({ failed }) => failed > 0) ? EX_FAILED : EX_OK;
+}
+
+async function checkEvents(names: readonly string[]): Promise<void> {
+	const { TRACE_EVENTS } = await import('../mm/trace_vmscan.ts');
+	const known = new Set(TRACE_EVENTS.flatMap((event) =>
+		event ? [event.system, event.name, `${event.system}:${event.name}`] : []));
+	const odd = names.find((name) => !known.has(name));
+
+	if (odd !== undefined)
+		throw new UsageError(`run: --events: ${odd} is no trace event; expected ` +
+			`${oneOf([...known].filter((name) => !name.includes(':')))}${didYouMean(odd, known)}`);
+}
+
+/* Each kernel's lines below a comment, if there are several. */
+function traceText(runs: readonly Run[], withFile: boolean): string {
+	return runs.map(({ file, kernel, traceLines }) =>
+		(runs.length > 1 ? `# ${withFile ? `${file} ` : ''}${kernel}\n` : '') +
+		traceLines.map((line) => `${line}\n`).join('')).join('');
+}
+
+/* What the table needs: colours on a terminal only, a diff for several kernels only. */
+async function tools(several: boolean): Promise<{ style: Style; diff: Differ }> {
+	const style = wantsColours()
+		? (await import('picocolors')).default.createColors(true) : PLAIN;
+
+	if (!several)
+		return { style, diff: () => [] };
+	const { diffArrays } = await import('diff');
+	return { style, diff: (a, b) => diffArrays([...a], [...b]) };
+}
+
+/* -- show, cat, hash: a program run up to a line ----------------------------------------------- */
+
+const AT_OPTIONS = { kernel: 'value', at: 'value', help: 'flag' } as const;
+
+function runUpTo(command: string, file: string, { kernel, at }: {
+	readonly kernel: string | undefined; readonly at: string | undefined }): Runner {
+	const program = readProgram(file);
+	const [used] = kernelsOf(kernel === undefined ? [] : [kernel]) as [Kernel];
+	const line = at === undefined ? Infinity : /^\d{1,9}$/.test(at) ? Number(at) : NaN;
+
+	if (Number.isNaN(line))
+		throw new UsageError(`${command}: --at ${at}: expected the number of a line`);
+	const next = program.statements.findIndex(({ span }) => span.line > line);
+	const reproduce = `vmmu run ${shellWord(file)} --kernel ${used.name}`;
+	return attempt(reproduce, () => runProgram(program, used, next < 0 ? {} : { until: next }));
+}
+
+function oneOperand(command: string, operands: readonly string[], what: string): string {
+	if (operands.length !== 1)
+		throw new UsageError(`${command}: expected ${what}; vmmu help ${command} has examples`);
+	return operands[0]!;
+}
+
+async function show(words: readonly string[]): Promise<number> {
+	const { operands, options } = parseArguments('show',
+		{ ...AT_OPTIONS, save: 'value', json: 'flag' } as const, words);
+	const file = oneOperand('show', operands, 'a litmus program');
+	const { machineText, machineJson } = await import('./state.ts');
+	const runner = runUpTo('show', file, options);
+	const text = options.json
+		? `${JSON.stringify({ schema: JSON_SCHEMA, command: 'show', ...machineJson(runner) },
+			undefined, '\t')}\n`
+		: machineText(runner);
+
+	if (options.save !== undefined) {
+		try {
+			writeFileSync(options.save, runner.machine.snapshot());
+		} catch (error) {
+			throw new UsageError(`${options.save}: ${reasonOf(error)}`);
+		}
+	}
+	print(text);
+	return EX_OK;
+}
+
+function cat(words: readonly string[]): number {
+	const { operands, options } = parseArguments('cat', AT_OPTIONS, words);
+	const [file, path, ...more] = operands;
+
+	if (file === undefined || path === undefined || more.length)
+		throw new UsageError('cat: expected a litmus program and a path; ' +
+			'vmmu help cat has examples');
+	const { machine } = runUpTo('cat', file, options);
+	try {
+		print(machine.readFile(filePath(path)));
+	} catch (error) {
+		if (error instanceof MachineError)
+			throw new UsageError(`cat: ${error.message}`);
+		throw error;
+	}
+	return EX_OK;
+}
+
+function hash(words: readonly string[]): number {
+	const { operands, options } = parseArguments('hash', AT_OPTIONS, words);
+	const file = oneOperand('hash', operands, 'a litmus program or a snapshot');
+
+	if (file !== '-' && existsSync(file) && isSnapshot(readInput(file))) {
+		if (options.at !== undefined || options.kernel !== undefined)
+			throw new UsageError('hash: --at and --kernel go with a program, not with a snapshot');
+		print(`${Machine.restore(readInput(file)).hash()}\n`);
+	} else {
+		print(`${runUpTo('hash', file, options).machine.hash()}\n`);
+	}
+	return EX_OK;
+}
+
+const isSnapshot = (bytes: Uint8Array): boolean =>
+	Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'VMMU';
+
+/* -- diff, kernels ---------------------------------------------------------------------------- */
+
+function diffSnapshots(words: readonly string[]): number {
+	const { operands, options } = parseArguments('diff',
+		{ limit: 'value', json: 'flag', help: 'flag' } as const, words);
+	const [one, other, ...more] = operands;
+	const limit = Number(options.limit ?? DIFFERENCES_MAX);
+
+	if (one === undefined || other === undefined || more.length)
+		throw new UsageError('diff: expected two snapshots; vmmu help diff has examples');
+	if (!Number.isInteger(limit) || limit < 1)
+		throw new UsageError(`diff: --limit ${options.limit}: expected a number from 1`);
+	const found = diff(readInput(one), readInput(other), limit);
+	print(options.json
+		? `${JSON.stringify({ schema: JSON_SCHEMA, command: 'diff', differences: found },
+			undefined, '\t')}\n`
+		: found.map((difference) => `${formatDifference(difference)}\n`).join(''));
+	return found.length ? EX_FAILED : EX_OK;
+}
+
+function kernels(words: readonly string[]): number {
+	const { operands, options } = parseArguments('kernels',
+		{ json: 'flag', help: 'flag' } as const, words);
+
+	if (operands.length)
+		throw new UsageError(`kernels: ${operands[0]} is too much`);
+	print(options.json
+		? `${JSON.stringify({ schema: JSON_SCHEMA, command: 'kernels', default: DEFAULT_KERNEL,
+			releases: ['v5.10', `v5.10.${STABLE_MAX}`], commits: COMMITS }, undefined, '\t')}\n`
+		: `v5.10, v5.10.1 to v5.10.${STABLE_MAX} (default ${DEFAULT_KERNEL}), and with +ID or -ID:\n\n` +
+			`${'commit'.padEnd(14)}${'mainline'.padEnd(10)}${'in v5.10.y'.padEnd(12)}subject\n` +
+			COMMITS.map(({ id, release, stable, subject }) =>
+				`${id.padEnd(14)}${release.padEnd(10)}${(stable ?? '-').padEnd(12)}${subject}\n`)
+				.join(''));
+	return EX_OK;
+}
+
+/* -- The command ------------------------------------------------------------------------------ */
+
+const COMMANDS: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
+	run, show, cat, hash, diff: diffSnapshots, kernels,
+};
+
+function help(command?: string): number {
+	const text = helpText(command);
+
+	if (text === undefined)
+		throw new UsageError(`${command} is no command; expected ${oneOf(Object.keys(COMMANDS))}` +
+			didYouMean(command!, Object.keys(COMMANDS)));
+	print(text);
+	return EX_OK;
+}
+
+async function main([command, ...words]: readonly string[]): Promise<number> {
+	switch (command) {
+	case undefined:
+		throw new UsageError(`expected a command: ${oneOf(Object.keys(COMMANDS))}; ` +
+			'vmmu --help says more');
+	case '--help': case '-h': return help();
+	case 'help': return help(words[0]);
+	case '--version': case '-V':
+		print(`vmmu ${VMMU_VERSION}\n`);
+		return EX_OK;
+	}
+	const called = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+	const options = words.slice(0, words.includes('--') ? words.indexOf('--') : undefined);
+	if (called && (options.includes('--help') || options.includes('-h')))
+		return help(command);
+	if (!called)
+		throw new UsageError(command.startsWith('-')
+			? `${command} is no option here; expected a command, --help or --version`
+			: `${command} is no command; expected ${oneOf(Object.keys(COMMANDS))}` +
+				didYouMean(command, Object.keys(COMMANDS)));
+	return await called(words);
+}
+
+/* Say what went wrong, and which exit status it has. */
+function failure(error: unknown): number {
+	if (error instanceof LitmusError) {
+		complain(error.message);
+		return EX_USAGE;
+	}
+	if (error instanceof UsageError || error instanceof KernelNameError ||
+	    error instanceof SnapshotError || error instanceof ResumeError) {
+		complain(`vmmu: ${error.message}`);
+		return EX_USAGE;
+	}
+	if (error instanceof OutputError) {
+		complain(`vmmu: ${error.message}`);
+		return EX_IOERR;
+	}
+	const { message, cause, stack } = error as Error;
+	complain(`vmmu: defect of vmmu: ${message}\n${(cause as Error | undefined)?.stack ?? stack}`);
+	return EX_SOFTWARE;
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch(failure);
