@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The command. stdout is written once, when everything is known, so that an error leaves nothing on
- * it. What is not needed by every run is loaded when it is.
+ * it. Of modules only the colours are loaded when they are needed: a bundle makes of each that is a
+ * function, and of its constants variables.
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { COMMITS } from '../lib/commits.ts';
 import { SnapshotError, diff, formatDifference } from '../lib/snapshot.ts';
 import { trace_first } from '../lib/trace.ts';
+import { TRACE_EVENTS } from '../mm/trace_vmscan.ts';
 import { KernelNameError, STABLE_MAX, parseKernel, type Kernel } from '../sim/kernels.ts';
 import { Machine, MachineError } from '../sim/machine.ts';
 import type { Program } from '../sim/litmus/ast.ts';
@@ -18,13 +21,13 @@ import { UsageError, parseArguments } from './arguments.ts';
 import { OutputError, complain, print, readInput, reasonOf, wantsColours } from './output.ts';
 import { helpText } from './help.ts';
 import { JSON_SCHEMA, runsJson, runsKtap } from './report.ts';
-import { PLAIN, Table, type Differ, type Style } from './table.ts';
+import { machineJson, machineText } from './state.ts';
+import { PLAIN, Table, wrap, type Style } from './table.ts';
 import { failureLines, shellWord, type Run } from './text.ts';
 
 const EX_OK = 0, EX_FAILED = 1, EX_USAGE = 64, EX_SOFTWARE = 70, EX_IOERR = 74;
 const DEFAULT_KERNEL = 'v5.10.223';
 const DIFFERENCES_MAX = 200;
-declare const VMMU_VERSION: string;
 
 /* A defect, with the line that shows it again. */
 class Defect extends Error {
@@ -65,8 +68,8 @@ const RUN_OPTIONS = { kernel: 'values', trace: 'flag', events: 'value', json: 'f
 
 function runOnce(
 	file: string, program: Program, kernel: Kernel | undefined,
-	{ resume, events, trace }: { resume: string | undefined; events: string | undefined;
-		trace: boolean },
+	{ resume, events, trace, json }: { readonly resume: string | undefined;
+		readonly events: string | undefined; readonly trace: boolean; readonly json: boolean },
 	snapshot: Uint8Array | undefined,
 ): Run {
 	const reproduce = ['vmmu run', shellWord(file),
@@ -82,7 +85,7 @@ function runOnce(
 		statements: program.statements, observations, failed, reproduce,
 		traceLines: trace ? machine.traceLines(runner.traceFrom) : [],
 		traceLost: Math.max(0, trace_first() - runner.traceFrom),
-		hash: machine.hash(),
+		hash: json ? machine.hash() : '',
 	};
 }
 
@@ -101,13 +104,13 @@ async function run(words: readonly string[]): Promise<number> {
 	const kernels = kernelsOf(options.kernel);
 	const snapshot = resume === undefined ? undefined : readInput(resume);
 	if (events !== undefined)
-		await checkEvents(events.split(','));
+		checkEvents(events.split(','));
 	const programs = files.map(readProgram);
-	const table = json || ktap || trace ? undefined : await tools(kernels.length > 1);
+	const style = json || ktap || trace ? PLAIN : await styleOf();
 
 	const runs = programs.map((program, i) =>
 		(snapshot ? [undefined] : kernels).map((kernel) =>
-			runOnce(files[i]!, program, kernel, { resume, events, trace }, snapshot)));
+			runOnce(files[i]!, program, kernel, options, snapshot)));
 	const all = runs.flat();
 	if (json)
 		print(runsJson(all, trace));
@@ -116,7 +119,7 @@ async function run(words: readonly string[]): Promise<number> {
 	else if (trace)
 		print(traceText(all, files.length > 1));
 	else
-		print(runs.map((each) => new Table(each, table!.style, table!.diff).text()).join('\n'));
+		print(runs.map((each) => new Table(each, style).text()).join('\n'));
 	if (trace && !json)
 		for (const one of all) {
 			failureLines(one).forEach((line) => complain(line));
@@ -126,8 +129,7 @@ async function run(words: readonly string[]): Promise<number> {
 	return all.some(({ failed }) => failed > 0) ? EX_FAILED : EX_OK;
 }
 
-async function checkEvents(names: readonly string[]): Promise<void> {
-	const { TRACE_EVENTS } = await import('../mm/trace_vmscan.ts');
+function checkEvents(names: readonly string[]): void {
 	const known = new Set(TRACE_EVENTS.flatMap((event) =>
 		event ? [event.system, event.name, `${event.system}:${event.name}`] : []));
 	const odd = names.find((name) => !known.has(name));
@@ -144,15 +146,9 @@ function traceText(runs: readonly Run[], withFile: boolean): string {
 		traceLines.map((line) => `${line}\n`).join('')).join('');
 }
 
-/* What the table needs: colours on a terminal only, a diff for several kernels only. */
-async function tools(several: boolean): Promise<{ style: Style; diff: Differ }> {
-	const style = wantsColours()
-		? (await import('picocolors')).default.createColors(true) : PLAIN;
-
-	if (!several)
-		return { style, diff: () => [] };
-	const { diffArrays } = await import('diff');
-	return { style, diff: (a, b) => diffArrays([...a], [...b]) };
+/* Colours on a terminal only. */
+async function styleOf(): Promise<Style> {
+	return wantsColours() ? (await import('picocolors')).default.createColors(true) : PLAIN;
 }
 
 /* -- show, cat, hash: a program run up to a line ----------------------------------------------- */
@@ -178,11 +174,10 @@ function oneOperand(command: string, operands: readonly string[], what: string):
 	return operands[0]!;
 }
 
-async function show(words: readonly string[]): Promise<number> {
+function show(words: readonly string[]): number {
 	const { operands, options } = parseArguments('show',
 		{ ...AT_OPTIONS, save: 'value', json: 'flag' } as const, words);
 	const file = oneOperand('show', operands, 'a litmus program');
-	const { machineText, machineJson } = await import('./state.ts');
 	const runner = runUpTo('show', file, options);
 	const text = options.json
 		? `${JSON.stringify({ schema: JSON_SCHEMA, command: 'show', ...machineJson(runner) },
@@ -267,8 +262,8 @@ function kernels(words: readonly string[]): number {
 		: `v5.10, v5.10.1 to v5.10.${STABLE_MAX} (default ${DEFAULT_KERNEL}), and with +ID or -ID:\n\n` +
 			`${'commit'.padEnd(14)}${'mainline'.padEnd(10)}${'in v5.10.y'.padEnd(12)}subject\n` +
 			COMMITS.map(({ id, release, stable, subject }) =>
-				`${id.padEnd(14)}${release.padEnd(10)}${(stable ?? '-').padEnd(12)}${subject}\n`)
-				.join(''));
+				`${id.padEnd(14)}${release.padEnd(10)}${(stable ?? '-').padEnd(12)}` +
+				`${wrap(subject, 63).join(`\n${' '.repeat(36)}`)}\n`).join(''));
 	return EX_OK;
 }
 
@@ -288,6 +283,13 @@ function help(command?: string): number {
 	return EX_OK;
 }
 
+/* package.json stands beside dist. */
+function version(): string {
+	const path = fileURLToPath(new URL('../package.json', import.meta.url));
+
+	return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
+
 async function main([command, ...words]: readonly string[]): Promise<number> {
 	switch (command) {
 	case undefined:
@@ -296,7 +298,7 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
 	case '--help': case '-h': return help();
 	case 'help': return help(words[0]);
 	case '--version': case '-V':
-		print(`vmmu ${VMMU_VERSION}\n`);
+		print(`vmmu ${version()}\n`);
 		return EX_OK;
 	}
 	const called = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;

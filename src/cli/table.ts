@@ -4,11 +4,13 @@
  * each kernel, what differs from the first kernel marked with a `!`. ASCII, 100 columns.
  */
 import { failureLines, outcomeLines, outcomeText, tally, type Run } from './text.ts';
+import { align } from './lcs.ts';
 import { isAsking, type Observation } from '../sim/litmus/runner.ts';
 
 const WIDTH = 100;
 const NUMBER_WIDTH = 5;
-const TEXT_WIDTH_MAX = 34;
+/* Of what is left, how much the statement takes, by how many columns of kernels. */
+const TEXT_WIDTH = [0, 46, 34, 25];
 const GAP = 2;
 /** More kernels than this have no room beside each other. */
 const COLUMNS_MAX = 3;
@@ -89,28 +91,22 @@ function groups(cells: readonly (readonly string[])[]): Group[] {
 	return found;
 }
 
-/** Lines that are in one of two lists only, or in both: a longest common subsequence. */
-export type Differ = (a: readonly string[], b: readonly string[]) =>
-	{ readonly value: readonly string[]; readonly added: boolean; readonly removed: boolean }[];
-
 /** Sets runs of one program beside each other. */
 export class Table {
 	readonly #runs: readonly Run[];
 	readonly #style: Style;
-	readonly #diff: Differ;
 	readonly #beside: boolean;
 	readonly #textWidth: number;
 	readonly #cellWidth: number;
 	#out = '';
 
 	/** @param runs of one program, one for each kernel */
-	constructor(runs: readonly Run[], style: Style, diff: Differ) {
+	constructor(runs: readonly Run[], style: Style) {
 		this.#runs = runs;
 		this.#style = style;
-		this.#diff = diff;
 		this.#beside = runs.length <= COLUMNS_MAX;
 		const columns = this.#beside ? runs.length : 1;
-		this.#textWidth = Math.min(TEXT_WIDTH_MAX, Math.floor((WIDTH - NUMBER_WIDTH) / (columns + 1)));
+		this.#textWidth = TEXT_WIDTH[columns]!;
 		this.#cellWidth = Math.floor(
 			(WIDTH - NUMBER_WIDTH - this.#textWidth) / columns) - GAP;
 	}
@@ -146,10 +142,13 @@ export class Table {
 
 	#heading(): void {
 		const names = this.#runs.map(({ kernel }) => kernel);
+		/* A long name goes on before a commit. */
+		const heading = (name: string, i: number): string[] =>
+			wrap(`${names.length > 1 ? `[${i + 1}] ` : ''}${name.replace(/(?=[+-])/g, ' ')}`,
+				this.#cellWidth).map((part) => part.replace(/ (?=[+-])/g, ''));
 
 		if (this.#beside)
-			this.#cells('', '', names.map((name) => wrap(name.replace(/(?=[+-])/g, ' '),
-				this.#cellWidth).map((part) => part.replaceAll(' ', ''))), this.#style.bold, false);
+			this.#cells('', '', names.map(heading), this.#style.bold, false);
 		else
 			names.forEach((name, i) => this.#line(
 				`${`[${i + 1}]`.padStart(NUMBER_WIDTH - 1)} ${this.#style.bold(name)}`));
@@ -161,7 +160,10 @@ export class Table {
 		style: (text: string) => string, mark = true,
 	): void {
 		const left = wrap(text, this.#textWidth - GAP);
-		const differs = cells.map((lines) => mark && lines.join('\n') !== cells[0]!.join('\n'));
+		const first = cells.find((lines) => lines[0] !== '-');
+		/* A guard is no difference in what happened. */
+		const differs = cells.map((lines) => mark && lines[0] !== '-' &&
+			lines.join('\n') !== first?.join('\n'));
 		const height = Math.max(left.length, ...cells.map((lines) => lines.length));
 
 		for (let i = 0; i < height; i++) {
@@ -217,9 +219,8 @@ export class Table {
 			(found.every(({ lines }) => lines.length === 0) ? ': nothing' : ''));
 		if (found.length === 2) {
 			const [a, b] = found as [Group, Group];
-			for (const { value, added, removed } of this.#diff(a.lines, b.lines))
-				for (const line of value)
-					this.#entry(removed ? a.kernels : added ? b.kernels : [], line, true);
+			for (const { side, line } of align(a.lines, b.lines))
+				this.#entry(side < 0 ? a.kernels : side > 0 ? b.kernels : [], line, true);
 			return;
 		}
 		for (const { lines, kernels } of found)

@@ -17,6 +17,7 @@ export interface Run {
 	readonly traceLines: readonly string[];
 	/** How many records fell out of the ring before they could be read. */
 	readonly traceLost: number;
+	/** Of the state at the end; empty where nobody asked for it. */
 	readonly hash: string;
 	/** The line that runs it again. */
 	readonly reproduce: string;
@@ -49,10 +50,25 @@ export function statText(
 	return shown.length ? shown.map(([key, value]) => `${key}=${value}`).join(' ') : 'all 0';
 }
 
-/** A trace line without its `mm_vmscan_` and without what is 0. */
-export function shortTrace(line: string): string {
-	return line.replace(/^mm_(?:vmscan_)?(\w+):/, '$1')
-		.replace(/ \w+=0(?= |$)/g, '');
+/* What says nothing, or not the same on another machine: zeros, addresses, writeback's flags. */
+const DULL = / (?:\w+=0|page=\w+|pfn=\d+|flags=RECLAIM_WB_[A-Z_|]+)(?= |$)/g;
+
+/**
+ * Trace lines for people, without what is dull in them; of equal ones in a row the first, and how
+ * many.
+ */
+export function shortTrace(lines: readonly string[]): string[] {
+	const shown: { line: string; count: number }[] = [];
+
+	for (const whole of lines) {
+		const line = whole.replace(/^mm_(?:vmscan_)?(\w+):/, '$1').replace(DULL, '');
+		const last = shown.at(-1);
+		if (last?.line === line)
+			last.count++;
+		else
+			shown.push({ line, count: 1 });
+	}
+	return shown.map(({ line, count }) => count > 1 ? `${line} (${count} times)` : line);
 }
 
 /** What a statement showed in one line; undefined where it is several (a trace, a file). */
@@ -75,7 +91,7 @@ function plainText(statement: Statement, outcome: Outcome): string | undefined {
 		(outcome.asked ? '' : ` (${outcome.where})`);
 	case 'endless': return `FAIL ${outcome.message}`;
 	case 'show': return outcome.flags?.length
-		? `${countsText(outcome.counts)} ${outcome.flags.join(',')}` : countsText(outcome.counts);
+		? `present: ${outcome.flags.join(' ')}` : countsText(outcome.counts);
 	case 'stat': return statText(outcome.values,
 		statement.kind === 'stat' && statement.keys.length > 0);
 	case 'expect': return outcome.held ? 'ok' : `FAIL ${outcome.got}`;
@@ -87,7 +103,7 @@ function plainText(statement: Statement, outcome: Outcome): string | undefined {
 /** The lines of what showed several. */
 export function outcomeLines(outcome: Outcome): readonly string[] {
 	switch (outcome.kind) {
-	case 'trace': return outcome.lines.map(shortTrace);
+	case 'trace': return shortTrace(outcome.lines);
 	case 'notifiers': return outcome.lines;
 	case 'cat': return outcome.text.replace(/\n$/, '').split('\n');
 	default: return [];

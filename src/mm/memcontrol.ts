@@ -39,9 +39,10 @@ import { lruvecs, MAX_NR_ZONES, MAX_NUMNODES, NR_ACTIVE_ANON, NR_ACTIVE_FILE, NR
 	NR_ANON_THPS, NR_CPUS, NR_FILE_DIRTY, NR_FILE_MAPPED, NR_FILE_PAGES, NR_INACTIVE_ANON,
 	NR_INACTIVE_FILE, NR_KERNEL_STACK_KB, NR_LRU_LISTS, NR_SHMEM, NR_SLAB_RECLAIMABLE_B,
 	NR_SLAB_UNRECLAIMABLE_B, NR_UNEVICTABLE, NR_VM_NODE_STAT_ITEMS, NR_WRITEBACK, pgdats,
-	WORKINGSET_ACTIVATE_ANON, WORKINGSET_ACTIVATE_FILE, WORKINGSET_NODERECLAIM,
-	WORKINGSET_REFAULT_ANON, WORKINGSET_REFAULT_FILE, WORKINGSET_RESTORE_ANON,
-	WORKINGSET_RESTORE_FILE, type lruvec, type pglist_data } from './mmzone.ts';
+	vmstat_item_in_bytes, WORKINGSET_ACTIVATE_ANON, WORKINGSET_ACTIVATE_FILE,
+	WORKINGSET_NODERECLAIM, WORKINGSET_REFAULT_ANON, WORKINGSET_REFAULT_FILE,
+	WORKINGSET_RESTORE_ANON, WORKINGSET_RESTORE_FILE, type lruvec, type pglist_data }
+	from './mmzone.ts';
 import { oom_control, out_of_memory, tsk_is_oom_victim } from './oom_kill.ts';
 import { compound_head, compound_nr, PageAnon, PageLocked, PageLRU, PageSwapCache, PageTransHuge,
 	thp_nr_pages } from './page_flags.ts';
@@ -86,11 +87,6 @@ export function mem_cgroup_disabled(): boolean {
 /** @ported v5.10 include/linux/memcontrol.h:mem_cgroup_is_root() */
 export function mem_cgroup_is_root(memcg: mem_cgroup): boolean {
 	return memcg === ROOT_MEM_CGROUP;
-}
-
-/** @ported v5.10 include/linux/vmstat.h:vmstat_item_in_bytes() */
-function vmstat_item_in_bytes(idx: number): boolean {
-	return idx === NR_SLAB_RECLAIMABLE_B || idx === NR_SLAB_UNRECLAIMABLE_B;
 }
 
 /** @ported v5.10 include/linux/memcontrol.h:memcg_stat_item_in_bytes() */
@@ -652,7 +648,7 @@ export function __invalidate_reclaim_iterators(from: mem_cgroup, dead_memcg: mem
 	}
 }
 
-/** @reduced non-hierarchical trees */
+/** @reduced non-hierarchical trees, which are of cgroup v1 */
 export function invalidate_reclaim_iterators(dead_memcg: mem_cgroup): void {
 	for (let memcg = dead_memcg; memcg; memcg = parent_mem_cgroup(memcg))
 		__invalidate_reclaim_iterators(memcg, dead_memcg);
@@ -847,7 +843,7 @@ export function mem_cgroup_oom(memcg: mem_cgroup, mask: gfp_t, order: number): n
 /** @reduced to nothing: only cgroup v1 asks whether a charge comes from a fault of user mode */
 export function mem_cgroup_enter_user_fault(): void {}
 
-/** @reduced as mem_cgroup_enter_user_fault() */
+/** @reduced to nothing, as mem_cgroup_enter_user_fault() is */
 export function mem_cgroup_exit_user_fault(): void {}
 
 /** @reduced to false: on cgroup v2 no OOM waits for the end of the fault */
@@ -855,7 +851,7 @@ export function task_in_memcg_oom(_p: task_struct): boolean {
 	return false;
 }
 
-/** @reduced as task_in_memcg_oom() */
+/** @reduced to false, as task_in_memcg_oom() is */
 export function mem_cgroup_oom_synchronize(_handle: boolean): boolean {
 	return false;
 }
@@ -895,10 +891,10 @@ export function lock_page_memcg(page: page): mem_cgroup {
 	return page_mem_cgroup[compound_head(page)];
 }
 
-/** @reduced as lock_page_memcg() */
+/** @reduced no page moves between memcgs, see lock_page_memcg() */
 export function __unlock_page_memcg(_memcg: mem_cgroup): void {}
 
-/** @reduced as lock_page_memcg() */
+/** @reduced no page moves between memcgs, see lock_page_memcg() */
 export function unlock_page_memcg(_page: page): void {}
 
 const { cached: stock_cached, nr_pages: stock_nr_pages } = memcg_stocks;
@@ -999,7 +995,9 @@ const MEMCG_DELAY_PRECISION_SHIFT = 20, MEMCG_DELAY_SCALING_SHIFT = 14;
 export function calculate_overage(usage: number, high: number): number {
 	if (usage <= high)
 		return 0;
-	return Math.floor((usage - high) * 2 ** MEMCG_DELAY_PRECISION_SHIFT / Math.max(high, 1));
+	/* a limit of 0 counts as one of a page */
+	high = Math.max(high, 1);
+	return Math.floor((usage - high) * 2 ** MEMCG_DELAY_PRECISION_SHIFT / high);
 }
 
 /** @ported v5.10 static */
@@ -1731,7 +1729,7 @@ export const memory_files: readonly cftype[] = [
 	{ name: 'memory.oom.group', flags: CFTYPE_NOT_ON_ROOT | CFTYPE_NS_DELEGATABLE,
 		show: memory_oom_group_show, write: memory_oom_group_write },
 	{ name: 'memory.reclaim', flags: CFTYPE_NS_DELEGATABLE, write: memory_reclaim,
-		commit: MEMCG_MEMORY_RECLAIM },
+		commit: MEMCG_MEMORY_RECLAIM /* 94968384dde1, v5.19 */ },
 ];
 
 /**
@@ -1850,7 +1848,7 @@ export function uncharge_batch(): void {
 	css_put(ug.memcg);
 }
 
-/** @reduced kernel pages */
+/** @reduced kernel pages, which are not charged (nokmem) */
 export function uncharge_page(page: page): void {
 	const memcg = page_mem_cgroup[page];
 

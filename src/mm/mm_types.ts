@@ -37,7 +37,7 @@ export const pages = struct<page>()('page', MAX_PFN, {
 	/* -1: not mapped; below -128: a page_type, see page_flags.ts */
 	_mapcount: s32,
 	_refcount: s32,
-	/* lruvec's lru_lock while PageLRU; zone->lock while PageBuddy; the holder's own otherwise */
+	/* lruvec's lru_lock while PageLRU; zone->lock while PageBuddy; else the holder's own */
 	lru: list,
 	/*
 	 * page lock. Row << 2 | PAGE_MAPPING_* bits: an anon_vma with PAGE_MAPPING_ANON, else an
@@ -289,7 +289,7 @@ export const FAULT_FLAG_WRITE = 0x1, FAULT_FLAG_MKWRITE = 0x2, FAULT_FLAG_ALLOW_
 	FAULT_FLAG_USER = 0x40, FAULT_FLAG_REMOTE = 0x80, FAULT_FLAG_INSTRUCTION = 0x100,
 	FAULT_FLAG_INTERRUPTIBLE = 0x200;
 
-/** lru_to_page(): the last of a list */
+/** The page of a link; callers pass `list_heads.prev[head]`. @ported v5.10 include/linux/mm.h */
 export function lru_to_page(prev: list_head): page {
 	return pages.lru.container_of(prev);
 }

@@ -52,7 +52,7 @@ import { first_online_pgdat, first_zone, first_zones_zonelist, high_wmark_pages,
 	type zone, type zonelist, type zoneref } from './mmzone.ts';
 import { oom_control, out_of_memory, tsk_is_oom_victim } from './oom_kill.ts';
 import { __ClearPageBuddy, __SetPageBuddy, PAGE_FLAGS_CHECK_AT_FREE, PAGE_FLAGS_CHECK_AT_PREP,
-	PageBuddy, PageLRU, PageMovable, PG_reserved } from './page_flags.ts';
+	PageBuddy, PageLRU, __PageMovable, PG_reserved } from './page_flags.ts';
 import { pageflag_names } from './page_flags_names.ts';
 import { node_dirty_ok } from './page-writeback.ts';
 import { congestion_wait, try_to_free_pages, wakeup_kswapd, zone_reclaimable_pages }
@@ -481,7 +481,7 @@ function move_freepages(
 
 	for (let page = start_page; page <= end_page;) {
 		if (!PageBuddy(page)) {
-			if (PageLRU(page) || PageMovable(page))
+			if (PageLRU(page) || __PageMovable(page))
 				num_movable.v++;
 			page = (page + 1) as page;
 			continue;

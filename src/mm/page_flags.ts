@@ -32,6 +32,7 @@ interface Flag {
 	readonly test_set: (page: page) => boolean;
 	readonly test_clear: (page: page) => boolean;
 }
+/** @custom the macros of this name, which make a function for each verb */
 const PAGEFLAG = (bit: number, { flags } = pages, mask = 1 << bit): Flag => ({
 	test: (page) => (flags[page] & mask) !== 0,
 	set: (page) => { flags[page] |= mask; },
@@ -94,64 +95,80 @@ export const { test: page_is_young, set: set_page_young, clear: clear_page_young
 export const { test: page_is_idle, set: set_page_idle, clear: clear_page_idle } =
 	PAGEFLAG(PG_idle);
 
-/** 1 if the page has buffers or what else a file system hangs on it. */
+/** 1 if the page has buffers or what else a file system hangs on it. @ported v5.10 */
 export function page_has_private(page: page): number {
 	return (pages.flags[page] & (1 << PG_private | 1 << PG_private_2)) !== 0 ? 1 : 0;
 }
 
+/** @ported v5.10 */
 export function SetPageSwapCache(page: page): void {
 	SetPageSwapCacheFlag(page);
 }
 
-/** PG_swapcache shares its bit with others: only swap-backed pages mean it. */
+/** PG_swapcache shares its bit with others: only swap-backed pages mean it. @ported v5.10 */
 export function PageSwapCache(page: page): boolean {
 	const both = 1 << PG_swapcache | 1 << PG_swapbacked;
 
 	return (pages.flags[page] & both) === both;
 }
 
+/** @ported v5.10 */
 export function PageAnon(page: page): boolean {
 	return (pages.mapping[page] & PAGE_MAPPING_ANON) !== 0;
 }
 
-export function PageMovable(page: page): boolean {
+/** @ported v5.10 */
+export function __PageMovable(page: page): boolean {
 	return (pages.mapping[page] & PAGE_MAPPING_FLAGS) === PAGE_MAPPING_MOVABLE;
 }
 
-/** KSM is not modelled: no page is ever shared by content. */
+/** @reduced KSM is not modelled: no page is ever shared by content */
 export function PageKsm(_page: page): boolean {
 	return false;
 }
 
-/* Huge pages are not modelled yet: these are where they will come in. */
+/* These are where huge pages come in. */
+
+/** @reduced huge pages are not modelled */
 export function PageTransHuge(_page: page): boolean {
 	return false;
 }
+/** @reduced huge pages are not modelled */
 export function PageTransCompound(_page: page): boolean {
 	return false;
 }
+/** @reduced huge pages are not modelled */
 export function PageCompound(_page: page): boolean {
 	return false;
 }
+/** @reduced mm/hugetlb.c:PageHuge() hugetlb pages are not modelled */
 export function PageHuge(_page: page): boolean {
 	return false;
 }
+/** @reduced huge pages are not modelled */
 export function PageTail(_page: page): boolean {
 	return false;
 }
+/** @reduced huge pages are not modelled: each page is its own head */
 export function compound_head(page: page): page {
 	return page;
 }
-/** Base pages of a page. */
+/**
+ * Base pages of a page.
+ * @reduced include/linux/huge_mm.h:thp_nr_pages() huge pages are not modelled
+ */
 export function thp_nr_pages(_page: page): number {
 	return 1;
 }
+/** @reduced include/linux/mm.h:compound_nr() huge pages are not modelled */
 export function compound_nr(_page: page): number {
 	return 1;
 }
+/** @reduced include/linux/mm.h:compound_order() huge pages are not modelled */
 export function compound_order(_page: page): number {
 	return 0;
 }
+/** In bytes. @ported v5.10 include/linux/huge_mm.h:thp_size() */
 export function thp_size(page: page): number {
 	return thp_nr_pages(page) * 4096;
 }
@@ -161,46 +178,62 @@ const PAGE_TYPE_BASE = 0xf0000000 | 0;
 const PG_buddy = 0x80, PG_table = 0x400;
 export const PAGE_MAPCOUNT_RESERVE = -128;
 
+/** @ported v5.10 */
 function PageType(page: page, flag: number): boolean {
 	return (pages._mapcount[page] & (PAGE_TYPE_BASE | flag)) === PAGE_TYPE_BASE;
 }
+/** @ported v5.10 */
 export function page_has_type(page: page): boolean {
 	return pages._mapcount[page] < PAGE_MAPCOUNT_RESERVE;
 }
+/** @ported v5.10 */
 export function PageBuddy(page: page): boolean {
 	return PageType(page, PG_buddy);
 }
+/** @ported v5.10 */
 export function __SetPageBuddy(page: page): void {
 	VM_BUG_ON_PAGE(!PageType(page, 0), page, 'becomes free while it is mapped or typed');
 	pages._mapcount[page] &= ~PG_buddy;
 }
+/** @ported v5.10 */
 export function __ClearPageBuddy(page: page): void {
 	VM_BUG_ON_PAGE(!PageBuddy(page), page, 'is taken from the free lists but is not free');
 	pages._mapcount[page] |= PG_buddy;
 }
+/** @ported v5.10 */
 export function PageTable(page: page): boolean {
 	return PageType(page, PG_table);
 }
+/** @ported v5.10 */
 export function __SetPageTable(page: page): void {
-	VM_BUG_ON_PAGE(!PageType(page, 0), page, 'becomes a page table while it is mapped or typed');
+	VM_BUG_ON_PAGE(!PageType(page, 0), page, 'becomes a table while it is mapped or typed');
 	pages._mapcount[page] &= ~PG_table;
 }
+/** @ported v5.10 */
 export function __ClearPageTable(page: page): void {
 	VM_BUG_ON_PAGE(!PageTable(page), page, 'is freed as a page table but is none');
 	pages._mapcount[page] |= PG_table;
 }
 
-/** page->mapping as an address_space pointer, whatever its bits: for pages that are not anon. */
+/**
+ * page->mapping as an address_space pointer, whatever its bits: for pages that are not anon.
+ * @custom a cast of the pointer, without its low bits
+ */
 export function mapping_pointer(page: page): address_space {
 	return (pages.mapping[page] >>> PAGE_MAPPING_SHIFT) as address_space;
 }
-/** page->mapping as an anon_vma pointer, for anon pages. */
+/**
+ * page->mapping as an anon_vma pointer, for anon pages.
+ * @custom a cast of the pointer, without its low bits
+ */
 export function anon_vma_pointer(page: page): anon_vma {
 	return (pages.mapping[page] >>> PAGE_MAPPING_SHIFT) as anon_vma;
 }
+/** @custom page->mapping = mapping */
 export function set_page_mapping(page: page, mapping: address_space): void {
 	pages.mapping[page] = mapping << PAGE_MAPPING_SHIFT;
 }
+/** @custom page->mapping = anon_vma + PAGE_MAPPING_ANON */
 export function set_page_anon_vma(page: page, anon_vma: anon_vma): void {
 	pages.mapping[page] = anon_vma << PAGE_MAPPING_SHIFT | PAGE_MAPPING_ANON;
 }

@@ -308,6 +308,7 @@ function pageout(page: page, mapping: address_space): number {
 	if (clear_page_dirty_for_io(page)) {
 		wbc.sync_mode = WB_SYNC_NONE;
 		wbc.nr_to_write = SWAP_CLUSTER_MAX;
+		wbc.pages_skipped = 0;
 
 		SetPageReclaim(page);
 		const res = a_ops_writepage(mapping, page, wbc);
@@ -1334,7 +1335,8 @@ function in_reclaim_compaction(sc: scan_control): boolean {
 	return false;
 }
 
-const COMPACT_SKIPPED = 1, COMPACT_CONTINUE = 3, COMPACT_SUCCESS = 8;
+/* enum compact_result */
+const COMPACT_SKIPPED = 1, COMPACT_CONTINUE = 4, COMPACT_SUCCESS = 8;
 
 /** @ported v5.10 include/linux/compaction.h:compact_gap() */
 function compact_gap(order: number): number {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * mm/workingset.c, v5.10
- * Left out: the shrinker of shadow nodes. It acts only when there are more nodes of nothing but
- * shadows than an eighth of the pages, and slab reclaim is not modelled.
+ * Left out: the shrinker of shadow nodes, since slab reclaim is not modelled. With
+ * cgroup.memory=nokmem only global reclaim calls it, and it acts only when there are more nodes of
+ * nothing but shadows than an eighth of the pages that the root itself is charged for.
  * Lock order modelled: none; the kernel's is the mapping's i_pages lock > lru_lock.
  *
  * A shadow entry, in the kernel (CONFIG_NODES_SHIFT 10) and here:
@@ -66,7 +67,7 @@ function pack_shadow(
 	return xa_mk_value(eviction);
 }
 
-/** @reduced as pack_shadow() */
+/** @reduced fewer bits of counter and memcg ID, as in pack_shadow() */
 function unpack_shadow(shadow: number): void {
 	let entry = xa_to_value(shadow);
 

@@ -23,7 +23,8 @@ export class KernelNameError extends Error {
 }
 
 /** The last v5.10.y whose backports the table was checked against. */
-const STABLE_MAX = 223;
+export const STABLE_MAX = 223;
+
 /* [5, 10, 4] for v5.10.4 */
 function numbers(release: string): number[] {
 	return release.slice(1).split('.').map(Number);

@@ -8,8 +8,8 @@ import { list_heads } from '../lib/struct.ts';
 import { cgroup_path } from '../mm/cgroup.ts';
 import { nr_cpu_ids } from '../mm/current.ts';
 import { file_inode } from '../mm/fs.ts';
-import { get_mm_counter, get_mm_hiwater_rss, get_mm_hiwater_vm, get_mm_rss, mm_pgtables_bytes }
-	from '../mm/mm.ts';
+import { get_mm_counter, get_mm_hiwater_rss, get_mm_hiwater_vm, get_mm_rss, mm_pgtables_bytes,
+	mmap_read_lock, mmap_read_unlock } from '../mm/mm.ts';
 import { EXIT_ZOMBIE, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, VM_EXEC,
 	VM_MAYSHARE, VM_READ, VM_WRITE, inodes, mms, tasks, vmas, type mm_struct, type task_struct,
 	type vm_area_struct } from '../mm/mm_types.ts';
@@ -385,9 +385,18 @@ function totalPages(): number {
 	return i.totalram + total_swap_pages.v;
 }
 
+function withLock(mm: mm_struct, show: (mm: mm_struct) => string): string {
+	mmap_read_lock(mm);
+	try {
+		return show(mm);
+	} finally {
+		mmap_read_unlock(mm);
+	}
+}
+
 /* A file that shows an address space: empty for a task without one, as a kernel thread. */
 const ofMm = (show: (mm: mm_struct) => string) => (task: task_struct): VirtualFile => ({
-	read: () => tasks.mm[task] ? show(tasks.mm[task]) : '',
+	read: () => tasks.mm[task] ? withLock(tasks.mm[task], show) : '',
 });
 
 /** Files of /proc/PID. */
@@ -395,7 +404,7 @@ export const PID_FILES: Readonly<Record<string, (task: task_struct) => VirtualFi
 	pagemap: (task) => ({ bytes: (offset, length) => pagemapBytes(task, offset, length) }),
 	smaps: ofMm(smaps),
 	smaps_rollup: (task) => ({
-		read: () => tasks.mm[task] ? smapsRollup(tasks.mm[task]) : -ESRCH,
+		read: () => tasks.mm[task] ? withLock(tasks.mm[task], smapsRollup) : -ESRCH,
 	}),
 	maps: ofMm((mm) => [...vmasOf(mm)].map((vma) => mapsLine(mm, vma)).join('')),
 	status: (task) => ({ read: () => status(task) }),

@@ -99,7 +99,9 @@ export type Action =
 	    /** Slot of the memfd, undefined for anonymous memory. */
 	    readonly memfd?: number; readonly pages: number; readonly protection: Protection;
 	    readonly shared: boolean; readonly offset: number; readonly address?: number }
-	| { readonly kind: 'munmap' | 'read' | 'mlock' | 'munlock'; readonly range: RangeRef }
+	/** `forgets`: the name stands for nothing afterwards. */
+	| { readonly kind: 'munmap'; readonly range: RangeRef; readonly forgets: boolean }
+	| { readonly kind: 'read' | 'mlock' | 'munlock'; readonly range: RangeRef }
 	| { readonly kind: 'write'; readonly range: RangeRef; readonly value: number }
 	| { readonly kind: 'mremap'; readonly range: RangeRef; readonly pages: number }
 	| { readonly kind: 'mprotect'; readonly range: RangeRef; readonly protection: Protection }
@@ -132,6 +134,7 @@ export interface Program {
 		readonly tasks: number; readonly mappings: number; readonly memfds: number;
 		readonly hooks: number;
 	};
-	/** Names by slot, for messages. */
+	/** Names by slot, for messages; a mapping's with its task's: `a.m`. */
 	readonly taskNames: readonly string[];
+	readonly mappingNames: readonly string[];
 }

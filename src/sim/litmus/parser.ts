@@ -5,6 +5,7 @@
  */
 import { RAM_BYTES_MAX, DISK_BYTES_MAX } from '../../lib/arena.ts';
 import { POINTS, point, type PointName } from '../../lib/points.ts';
+import { RAM_BYTES_MIN } from '../../mm/mm_init.ts';
 import { MAX_NUMNODES, NR_CPUS } from '../../mm/mmzone.ts';
 import { TRACE_EVENTS } from '../../mm/trace_vmscan.ts';
 import { KernelNameError, findCommit } from '../kernels.ts';
@@ -45,7 +46,7 @@ class Parser {
 	readonly #taskNames: string[] = [];
 	/* The tasks that have a mapping of a name. */
 	readonly #owners = new Map<string, Set<string>>();
-	#mappings = 0;
+	readonly #mappingNames: string[] = [];
 	#hooks = 0;
 	#memfdSlots = 0;
 	#machine: MachineSettings = {};
@@ -68,7 +69,8 @@ class Parser {
 		}
 		return {
 			file: this.#file, hash: textHash(source), machine: this.#machine, statements, taskNames: this.#taskNames,
-			slots: { tasks: this.#taskNames.length, mappings: this.#mappings,
+			mappingNames: this.#mappingNames,
+			slots: { tasks: this.#taskNames.length, mappings: this.#mappingNames.length,
 				memfds: this.#memfdSlots, hooks: this.#hooks },
 		};
 	}
@@ -174,8 +176,8 @@ class Parser {
 			return n;
 		};
 		switch (key) {
-		case 'ram': return bounded(32 * MiB, RAM_BYTES_MAX, size(value, 2 * MiB),
-			`32M to ${RAM_BYTES_MAX / MiB}M in steps of 2M`);
+		case 'ram': return bounded(RAM_BYTES_MIN, RAM_BYTES_MAX, size(value, PAGE),
+			`${RAM_BYTES_MIN / MiB}M to ${RAM_BYTES_MAX / MiB}M in steps of 4K`);
 		case 'swap': return bounded(0, DISK_BYTES_MAX, size(value, PAGE),
 			`0 to ${DISK_BYTES_MAX / MiB}M in steps of 4K`);
 		case 'cpus': return bounded(1, NR_CPUS, integer(value), `1 to ${NR_CPUS}`);
@@ -393,9 +395,10 @@ class Parser {
 			const range = this.#range(c, task);
 			const mapping = info.mappings.get(range.name)!;
 			const whole = range.first === 0 && range.last === mapping.pages - 1;
-			if (whole && !hooked && guards.length === 0)
+			const forgets = whole && !hooked && guards.length === 0;
+			if (forgets)
 				this.#forget(task, range.name);
-			return { kind: 'munmap', range };
+			return { kind: 'munmap', range, forgets };
 		}
 		case 'mremap': {
 			if (hooked)
@@ -458,9 +461,9 @@ class Parser {
 	}
 
 	#newMapping(c: Cursor, word: Word, task: string, name: string, pages: number): number {
-		const slot = this.#mappings++;
+		const slot = this.#mappingNames.push(`${task}.${name}`) - 1;
 
-		if (this.#mappings > SLOTS_MAX)
+		if (slot >= SLOTS_MAX)
 			c.fail(word, `more than ${SLOTS_MAX} mappings in the program, those that children ` +
 				'inherit with them; expected at most so many');
 		this.#tasks.get(task)!.mappings.set(name, { slot, pages });

@@ -209,7 +209,7 @@ export class Runner {
 		}
 		if (!isAsking(statement) && trace_written.v > began)
 			state.traceBegan.v = began;
-		if (this.done)
+		if (this.done && !this.#endless)
 			this.#neverMet();
 	}
 
@@ -362,7 +362,11 @@ export class Runner {
 			state.setMapping(statement.range.slot,
 				task.mremap(this.#range(statement.range), statement.pages));
 			break;
-		case 'munmap': task.munmap(this.#range(statement.range)); break;
+		case 'munmap':
+			task.munmap(this.#range(statement.range));
+			if (statement.forgets)
+				state.setMapping(statement.range.slot, { pid: 0, start: 0, pages: 0 });
+			break;
 		case 'mprotect':
 			task.mprotect(this.#range(statement.range), statement.protection);
 			break;
@@ -448,8 +452,8 @@ export class Runner {
 		}
 		case 'value': {
 			const { range, value } = expectation;
-			const slot = this.program.taskNames.lastIndexOf(range.task);
-			const bytes = this.#task(slot).read(this.#range(range));
+			const pages = this.#range(range);
+			const bytes = this.machine.taskOf(pages.pid).read(pages);
 			const odd = bytes.findIndex((byte) => byte !== value);
 			const page = `${range.name}[${range.first + Math.max(odd, 0)}]`;
 			return { held: odd < 0, got: `${page} = ${bytes[Math.max(odd, 0)]}` };
@@ -510,8 +514,8 @@ export class Runner {
 			outcome = this.#act(body, from);
 		} catch (error) {
 			if (error instanceof BlockedError && statementDepth() > 0) {
-				/* Unless it accessed some pages, the machine is as it was. */
-				if (!error.done)
+				/* But for accesses the machine is as it was, so nothing was seen. */
+				if (body.kind !== 'read' && body.kind !== 'write')
 					this.observations.length = seen;
 				state.disarmHook(slot, true, from + error.done);
 				return;
