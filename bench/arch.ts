@@ -136,7 +136,8 @@ export function addArchTasks(tasks: Tasks): void {
 	tasks.add('tlb hit', () => {
 		let sum = 0;
 		for (let i = 0; i < BATCH; i++)
-			sum += mmu_translate(0, BASE + (i & PAGES - 1) * 4096 + 8, MMU_READ | MMU_USER);
+			sum += mmu_translate(0, BASE + (i & PAGES - 1) * 4096 + 8,
+				MMU_READ | MMU_USER);
 		sums['tlb hit'] = sum;
 	});
 }

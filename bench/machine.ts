@@ -3,16 +3,16 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { allRegions, RAM_BYTES_MAX } from '../src/lib/arena.ts';
+import { allRegions } from '../src/lib/arena.ts';
 import { boot } from '../src/sim/machine.ts';
 import { parseKernel } from '../src/sim/kernels.ts';
 import { parseLitmus } from '../src/sim/litmus/parser.ts';
 import { runProgram } from '../src/sim/litmus/runner.ts';
-import { median } from './pairs.ts';
 import type { Quantity } from './main.ts';
+import { median } from './pairs.ts';
 
 const MiB = 1024 * 1024;
-const PAGE_BYTES = 4096;
+/* The bundle runs in dist/bench. */
 const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const PROGRAM = 'test/litmus/foreign-half.litmus';
 
@@ -29,31 +29,30 @@ function medianMs(rounds: number, work: () => void): number {
 	return median(times);
 }
 
-/** Bytes of columns that have a row for every page. */
+/* Bytes a row of struct page, its list nodes and its allocation columns with it. */
 function metadataBytesPerPage(): number {
-	const pages = RAM_BYTES_MAX / PAGE_BYTES;
+	let bytes = 0;
 
-	return allRegions()
-		.filter(({ name }) => name.startsWith('page.'))
-		.reduce((sum, { array, width }) => sum + width * array.BYTES_PER_ELEMENT, 0) +
-		allRegions().filter(({ name, array }) => !name.startsWith('page.') && name !== 'ram' &&
-			array.length === pages).reduce((sum, { array }) => sum + array.BYTES_PER_ELEMENT, 0);
+	for (const { name, array, width } of allRegions())
+		if (name.startsWith('page.'))
+			bytes += width * array.BYTES_PER_ELEMENT;
+	return bytes;
 }
 
 export function machineRows(): Quantity[] {
 	const program = parseLitmus(readFileSync(file(PROGRAM), 'utf8'), PROGRAM);
 	const kernel = parseKernel('v5.10.223');
+	const bootMs = medianMs(50, () => void boot({ ram: 64 * MiB }));
+	const runMs = medianMs(200, () => void runProgram(program, kernel));
 
 	return [
-		{ name: 'boot of a 64 MiB machine', unit: 'ms', bound: 5,
-			value: medianMs(50, () => void boot({ ram: 64 * MiB })) },
-		{ name: 'foreign-half, whole run, warm', unit: 'ms', bound: 2,
-			value: medianMs(200, () => void runProgram(program, kernel)) },
+		{ name: 'boot of a 64 MiB machine', unit: 'ms', bound: 5, value: bootMs },
+		{ name: 'foreign-half, whole run, warm', unit: 'ms', bound: 2, value: runMs },
 		{ name: 'metadata', unit: 'bytes a page', bound: 96, value: metadataBytesPerPage() },
 	];
 }
 
-/* Wall time of commands, run in turn: their medians in ms. */
+/* Median wall time of each command in ms; they take turns. */
 function coldStarts(commands: readonly (readonly string[])[], rounds: number): number[] {
 	const times = commands.map((): number[] => []);
 
@@ -69,10 +68,12 @@ function coldStarts(commands: readonly (readonly string[])[], rounds: number): n
 	return times.map(median);
 }
 
-/* Resident memory of a node that has run a module, in MB. */
+/* Resident memory of a node that has run some code, in MB. */
 function residentMB(code: string): number {
-	const { stdout, status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e',
-		`${code}; process.stdout.write(String(process.memoryUsage.rss()))`], { cwd: file('.') });
+	const print = 'process.stdout.write(String(process.memoryUsage.rss()))';
+	const { stdout, status, stderr } = spawnSync(
+		process.execPath, ['--input-type=module', '-e', `${code}; ${print}`],
+		{ cwd: file('.') });
 
 	if (status !== 0)
 		throw new Error(String(stderr));
@@ -86,16 +87,16 @@ export function processRows(): Quantity[] {
 		[process.execPath, 'dist/vmmu.js', ...run],
 		['npx', 'vmmu', ...run],
 	], 11) as [number, number, number];
-	const bareMB = median([0, 1, 2].map(() => residentMB('')));
-	const bootedMB = median([0, 1, 2].map(() => residentMB(
-		"const { boot } = await import('./dist/index.js'); boot({ ram: 4 * 2 ** 30 })")));
+	const boot4GiB =
+		"const { boot } = await import('./dist/index.js'); boot({ ram: 4 * 2 ** 30 })";
+	const above = median([0, 1, 2].map(() => residentMB(boot4GiB) - residentMB('')));
 
 	return [
-		{ name: 'command, cold, against node -e 0', unit: 'times', bound: 3, value: command / bare,
-			note: `${command.toFixed(0)} against ${bare.toFixed(0)} ms` },
-		{ name: 'npx vmmu, cold, against node -e 0', unit: 'times', bound: 3, value: npx / bare,
-			note: `${npx.toFixed(0)} ms, of which npm takes ${(npx - command).toFixed(0)}` },
-		{ name: 'memory, 4 GiB machine booted', unit: 'MB above bare node', bound: 150,
-			value: bootedMB - bareMB },
+		{ name: 'the command from a cold start', unit: 'times node -e 0', bound: 3,
+			value: command / bare,
+			note: `${command.toFixed(0)} ms against ${bare.toFixed(0)}; through npx ` +
+				`${npx.toFixed(0)}, of which npm takes ${(npx - command).toFixed(0)}` },
+		{ name: 'memory of a booted 4 GiB machine', unit: 'MB above bare node', bound: 150,
+			value: above },
 	];
 }

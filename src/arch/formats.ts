@@ -133,9 +133,10 @@ export function entryKind(lo: number, hi: number): EntryKind {
 	return Object.values(rest).every((value) => !value) ? 'none' : 'swap';
 }
 
-const FLAG_LETTERS = [['writable', 'W'], ['user', 'U'], ['writeThrough', 'T'], ['cacheDisable', 'C'],
-	['accessed', 'A'], ['dirty', 'D'], ['global', 'G'], ['special', 'special'],
-	['uffdWp', 'uffd-wp'], ['softDirty', 'soft-dirty'], ['noExecute', 'NX']] as const;
+const FLAG_LETTERS = [['writable', 'W'], ['user', 'U'], ['writeThrough', 'T'],
+	['cacheDisable', 'C'], ['accessed', 'A'], ['dirty', 'D'], ['global', 'G'],
+	['special', 'special'], ['uffdWp', 'uffd-wp'], ['softDirty', 'soft-dirty'],
+	['noExecute', 'NX']] as const;
 
 /** An entry in memory as a line of text: frame and flags, or what else it is. */
 export function describeEntry(ptep: number, level: Level): string {

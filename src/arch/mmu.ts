@@ -479,8 +479,8 @@ function flush_pcid(cpu: number, pcid: number): void {
 }
 
 /**
- * Choose how many sets (a power of 2) and ways the TLBs have for a size of page (0: 4 KiB, 1: 2 MiB,
- * 2: 1 GiB). All are emptied.
+ * Choose how many sets (a power of 2) and ways the TLBs have for a size of page (0: 4 KiB,
+ * 1: 2 MiB, 2: 1 GiB). All are emptied.
  */
 export function mmu_configure_tlb(size: 0 | 1 | 2, sets: number, ways: number): void {
 	VM_BUG_ON(sets < 1 || (sets & (sets - 1)) !== 0 || ways < 1 || ways > 255 ||
@@ -663,7 +663,7 @@ export const mmu_translate = make_translate(tlb_tag, tlb_word);
 /**
  * An access of a program: mmu_translate(), and on a #PF the fault handler, until it goes through or
  * the handler refuses.
- * @returns the physical address in bytes, or -1 where it was refused or the address is not canonical
+ * @returns the physical address in bytes, or -1 where it was refused, or is not canonical
  */
 export function mmu_access(cpu: number, addr: number, access: number): number {
 	const at = mmu_translate(cpu, addr, access);

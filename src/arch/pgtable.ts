@@ -138,6 +138,7 @@ export function pte_flags(pte: pte_t): number {
 export function pte_pfn(pte: pte_t): number {
 	return (pte ^ protnone_mask(pte)) >>> 12;
 }
+/** @ported v5.10 arch/x86/include/asm/pgtable_types.h:pmd_pfn_mask() */
 function pmd_pfn_mask(pmd: pte_t): number {
 	return pmd & _PAGE_PSE ? PHYSICAL_PMD_PAGE_MASK : PTE_PFN_MASK;
 }
@@ -358,7 +359,7 @@ export function pte_protnone(_pte: pte_t): boolean {
 export function pmd_none(pmd: pte_t): boolean {
 	return (pmd & ~_PAGE_KNL_ERRATUM_MASK) === 0;
 }
-/** Frame of the table, or of the huge page. @ported v5.10 arch/x86/include/asm/pgtable.h:pmd_page() */
+/** Frame of the table or huge page. @ported v5.10 arch/x86/include/asm/pgtable.h:pmd_page() */
 export function pmd_page(pmd: pte_t): number {
 	return pmd_pfn(pmd);
 }
@@ -412,7 +413,7 @@ export function pgd_page(pgd: pte_t): number {
 
 /* Walking tables, as the kernel does. */
 
-/** Word index of the table that an entry points to. */
+/** Word index of the table that an entry points to. @custom its virtual address in the kernel */
 function table_words(entry: pte_t): number {
 	return (entry & PTE_PFN_MASK) >>> 2;
 }
@@ -448,7 +449,7 @@ export function pmd_populate(pmdp: ptep, pte_pfn: number): void {
 
 /* Entries in memory. */
 
-/** High word of an entry. */
+/** High word of an entry. @custom entries by value are low words */
 export function pte_hi(ptep: ptep): number {
 	return ram[ptep + 1]!;
 }
@@ -456,7 +457,10 @@ export function pte_hi(ptep: ptep): number {
 export function ptep_get(ptep: ptep): pte_t {
 	return ram[ptep]!;
 }
-/** `hi`: NX_HI or 0, or a swap entry's. @ported v5.10 arch/x86/include/asm/pgtable_64.h:native_set_pte() */
+/**
+ * `hi`: NX_HI or 0, or a swap entry's.
+ * @ported v5.10 arch/x86/include/asm/pgtable_64.h:native_set_pte()
+ */
 export function set_pte(ptep: ptep, lo: pte_t, hi: number): void {
 	ram[ptep] = lo;
 	ram[ptep + 1] = canonical_hi(lo, hi);
@@ -529,7 +533,7 @@ export function pmdp_establish(_vma: number, _addr: number, pmdp: ptep, pmd: pte
 	set_pte(pmdp, pmd, ram[pmdp + 1]!);
 	return old;
 }
-/** @ported v5.10 arch/x86/include/asm/pgtable.h:pgd_write() and its likes */
+/** @ported v5.10 arch/x86/include/asm/pgtable.h:pmd_write() */
 export function pmd_write(pmd: pte_t): boolean {
 	return (pmd & _PAGE_RW) !== 0;
 }
@@ -537,10 +541,16 @@ export function pmd_write(pmd: pte_t): boolean {
 export function pud_write(pud: pte_t): boolean {
 	return (pud & _PAGE_RW) !== 0;
 }
-/** The tables are all that the hardware reads. @ported v5.10 arch/x86/include/asm/pgtable.h:update_mmu_cache() */
+/**
+ * The tables are all that the hardware reads.
+ * @ported v5.10 arch/x86/include/asm/pgtable.h:update_mmu_cache()
+ */
 export function update_mmu_cache(_vma: number, _addr: number, _ptep: ptep): void {
 }
-/** A #PF has dropped the translation already. @ported v5.10 arch/x86/include/asm/pgtable.h:flush_tlb_fix_spurious_fault() */
+/**
+ * A #PF has dropped the translation already.
+ * @ported v5.10 arch/x86/include/asm/pgtable.h:flush_tlb_fix_spurious_fault()
+ */
 export function flush_tlb_fix_spurious_fault(_vma: number, _addr: number): void {
 }
 

@@ -25,8 +25,10 @@ export const ram = carve('ram', Int32Array, MAX_PFN << FRAME_WORDS_SHIFT, () => 
 for (let section = 0; section < SECTIONS; section++) {
 	const first = section << SECTION_SHIFT + FRAME_WORDS_SHIFT;
 
-	namePart(`ram.${section}`, ram.subarray(first, first + (SECTION_FRAMES << FRAME_WORDS_SHIFT)),
-		FRAME_WORDS, () => section_used[section]! << FRAME_WORDS_SHIFT);
+	const words = ram.subarray(first, first + (SECTION_FRAMES << FRAME_WORDS_SHIFT));
+
+	namePart(`ram.${section}`, words, FRAME_WORDS,
+		() => section_used[section]! << FRAME_WORDS_SHIFT);
 }
 
 /** Note that a frame is handed out, so that its contents count as machine state. */

@@ -65,7 +65,9 @@ export function is_swap_pte(lo: pte_t): boolean {
  * @ported v5.10 include/linux/swapops.h:pte_to_swp_entry()
  */
 export function pte_to_swp_entry(lo: pte_t, hi: number): swp_entry_t {
-	return swp_entry(hi >>> TYPE_HI_SHIFT, ~lo >>> SWP_OFFSET_FIRST_BIT | ~hi << OFFSET_LO_BITS);
+	const offset = ~lo >>> SWP_OFFSET_FIRST_BIT | ~hi << OFFSET_LO_BITS;
+
+	return swp_entry(hi >>> TYPE_HI_SHIFT, offset);
 }
 /** Low word of its page-table entry. @ported v5.10 include/linux/swapops.h:swp_entry_to_pte() */
 export function swp_entry_to_pte_lo(entry: swp_entry_t): pte_t {

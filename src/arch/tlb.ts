@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * arch/x86/mm/tlb.c, arch/x86/include/asm/tlbflush.h, and init_new_context() of mmu_context.h; v5.10
+ * arch/x86/mm/tlb.c, include/asm/tlbflush.h, and init_new_context() of mmu_context.h; v5.10
  * Left out: page-table isolation and kernel addresses, since only user space is translated;
  *	branch-predictor barriers, LDTs, PKRU and CR4.PCE on a switch, which have no state here;
  *	the tlb_flush trace event; CPU hotplug; NR_TLB_* events (CONFIG_DEBUG_TLBFLUSH is off).
@@ -302,14 +302,15 @@ export function flush_tlb_others(mask: number, info: number): void {
 	}
 }
 
+/** @custom nr_cpu_ids, of the CPUs whose MMUs are in use */
 function nr_cpus(): number {
 	return nr_rows(mmu_cpus);
 }
 
 /** @ported v5.10 static */
 function get_flush_tlb_info(
-	mm: number, start: number, end: number, stride_shift: number, freed_tables: boolean | number,
-	new_tlb_gen: number,
+	mm: number, start: number, end: number, stride_shift: number,
+	freed_tables: boolean | number, new_tlb_gen: number,
 ): number {
 	const info = trace_cpu.v;
 
@@ -330,7 +331,8 @@ function get_flush_tlb_info(
  * @ported v5.10
  */
 export function flush_tlb_mm_range(
-	mm: number, start: number, end: number, stride_shift: number, freed_tables: boolean | number,
+	mm: number, start: number, end: number, stride_shift: number,
+	freed_tables: boolean | number,
 ): void {
 	const cpu = trace_cpu.v;
 

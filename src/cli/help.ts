@@ -25,8 +25,8 @@ Exit status: 0 all held, 1 an expectation failed, 64 wrong usage or a wrong prog
 `;
 
 const KERNEL = `\
-  --kernel KERNEL   v5.10, v5.10.1 ... v5.10.223 (default v5.10.223); +ID adds a commit, -ID takes one
-                    out: v5.10.223-013339df116c (vmmu kernels lists them)`;
+  --kernel KERNEL   v5.10, v5.10.1 ... v5.10.223 (default v5.10.223); +ID adds a commit, -ID takes
+                    one out: v5.10.223-013339df116c (vmmu kernels lists them)`;
 const AT = `\
   --at LINE         after the statement on that line (or the last one before it); default: the end`;
 
@@ -34,8 +34,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
 	run: `\
 usage: vmmu run FILE... [OPTION]...
 
-Run litmus programs; - is standard input. What show, stat, trace, notifiers, cat and expect ask for is
-shown, for each kernel in a column of its own. A ! marks what differs from the first kernel.
+Run litmus programs; - is standard input. What show, stat, trace, notifiers, cat and expect ask
+for is shown, for each kernel in a column of its own. A ! marks what differs from the first kernel.
 
 ${KERNEL}
                     Can be given several times.

@@ -7,7 +7,9 @@ import { commitIds, failureLines, outcomeText, tally, type Run } from './text.ts
 export const JSON_SCHEMA = 1;
 
 /* A statement and what it showed. */
-function statementJson(run: Run, { statement, outcome, during, killed, place }: Observation): object {
+function statementJson(
+	run: Run, { statement, outcome, during, killed, place }: Observation,
+): object {
 	const at = run.statements[place]!.span;
 
 	return {

@@ -3,15 +3,14 @@
 import { PAGE_SIZE } from '../arch/page.ts';
 import { list_heads, nr_rows } from '../lib/struct.ts';
 import { cgroup_next_live_descendant_pre, cgroup_path, ROOT_CGROUP } from '../mm/cgroup.ts';
-import { mem_cgroup_lruvec } from '../mm/memcontrol.ts';
 import { get_mm_counter } from '../mm/mm.ts';
 import { PAGE_COUNTER_MAX, cgroups, memcgs, page_counters, type cgroup }
 	from '../mm/memcontrol_types.ts';
 import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, PF_KTHREAD,
 	VM_EXEC, VM_LOCKED, VM_READ, VM_SHARED, VM_WRITE, files, inodes, mms, pages, tasks, vmas,
 	type page, type task_struct, type vm_area_struct } from '../mm/mm_types.ts';
-import { NR_LRU_LISTS, first_online_pgdat, lru_names, lruvecs, next_online_pgdat, pgdats }
-	from '../mm/mmzone.ts';
+import { MAX_NUMNODES, NR_LRU_LISTS, first_online_pgdat, lru_names, lruvecs,
+	next_online_pgdat, pgdats, type lruvec } from '../mm/mmzone.ts';
 import { task_comm } from '../sim/comm.ts';
 import { decodePagemap, type KpfName, KPF } from '../sim/formats.ts';
 import { mapping, taskPid } from '../sim/litmus/state.ts';
@@ -58,7 +57,9 @@ const SHOWN_FLAGS: readonly KpfName[] = ['LOCKED', 'REFERENCED', 'ACTIVE', 'DIRT
 	'SWAPCACHE', 'UNEVICTABLE', 'MLOCKED'];
 
 /* What there is to say about a page of a task. */
-function pageStates(task: task_struct, start: number, count: number): { pfn: number; state: string }[] {
+function pageStates(
+	task: task_struct, start: number, count: number,
+): { pfn: number; state: string }[] {
 	const words = pagemapWords(task, start, count);
 
 	return Array.from({ length: words.length / 8 }, (_, i) => {
@@ -168,7 +169,9 @@ function lruStates(named: ReadonlyMap<number, string>): LruState[] {
 		for (let pgdat = first_online_pgdat(); pgdat; pgdat = next_online_pgdat(pgdat)) {
 			if (!cgroups.memcg[at])
 				continue;
-			const lruvec = mem_cgroup_lruvec(cgroups.memcg[at], pgdat);
+			/* Not by mem_cgroup_lruvec(), which may write to the lruvec. */
+			const lruvec = memcgs.nodeinfo[
+				cgroups.memcg[at] * MAX_NUMNODES + pgdats.node_id[pgdat]] as lruvec;
 			for (let lru = 0; lru < NR_LRU_LISTS; lru++) {
 				const head = lruvecs.lists(lruvec, lru);
 				const members: string[] = [];

@@ -74,6 +74,9 @@ function rowsOf(runs: readonly Run[]): Row[] {
 	});
 }
 
+/* Whose something is that differs. */
+const label = (kernels: readonly number[]): string => `! [${kernels.join(',')}]`;
+
 interface Group { readonly lines: readonly string[]; readonly kernels: number[] }
 
 /* The kernels that agree, together. */
@@ -200,7 +203,7 @@ export class Table {
 			return;
 		}
 		const lines = groups(cells.map((one) => [one])).flatMap(({ lines: [one], kernels }, i, all) =>
-			wrap(all.length === 1 ? one! : `${i ? '!' : ' '} [${kernels.join(',')}] ${one}`,
+			wrap(all.length === 1 ? one! : `${i ? '! ' : ''}[${kernels.join(',')}] ${one}`,
 				this.#cellWidth));
 		this.#cells(String(number), text, [lines], same, false);
 	}
@@ -214,27 +217,28 @@ export class Table {
 			: [short[i]!]);
 		const found = groups(cells);
 		const several = found.length > 1;
+		const width = several
+			? Math.max(...found.map(({ kernels }) => label(kernels).length)) + 1 : GAP;
 
 		this.#line(`${String(number).padStart(NUMBER_WIDTH - 2).padEnd(NUMBER_WIDTH)}${text}` +
 			(found.every(({ lines }) => lines.length === 0) ? ': nothing' : ''));
 		if (found.length === 2) {
 			const [a, b] = found as [Group, Group];
 			for (const { side, line } of align(a.lines, b.lines))
-				this.#entry(side < 0 ? a.kernels : side > 0 ? b.kernels : [], line, true);
+				this.#entry(side < 0 ? a.kernels : side > 0 ? b.kernels : [], line, width);
 			return;
 		}
 		for (const { lines, kernels } of found)
 			for (const line of lines)
-				this.#entry(kernels, line, several);
+				this.#entry(several ? kernels : [], line, width);
 	}
 
-	#entry(kernels: readonly number[], line: string, several: boolean): void {
-		const whose = several && kernels.length ? `! [${kernels.join(',')}]` : '';
-		const indent = NUMBER_WIDTH + (several ? 6 : 2);
-		const head = ' '.repeat(NUMBER_WIDTH) + (several ? whose.padEnd(6) : '  ');
+	#entry(kernels: readonly number[], line: string, width: number): void {
+		const indent = NUMBER_WIDTH + width;
 		const [first, ...rest] = wrap(line, WIDTH - indent - GAP);
 
-		this.#line(this.#style.yellow(`${head.trimEnd()}`.padEnd(indent)) + first!);
+		this.#line(' '.repeat(NUMBER_WIDTH) +
+			this.#style.yellow((kernels.length ? label(kernels) : '').padEnd(width)) + first!);
 		for (const part of rest)
 			this.#line(' '.repeat(indent + GAP) + part);
 	}

@@ -248,7 +248,7 @@ export function cgroup_apply_control_disable(cgrp: cgroup): void {
 		kill_css(css);
 }
 
-/** @reduced threaded cgroups */
+/** @reduced no threaded cgroups: every task is a process */
 export function cgroup_vet_subtree_control_enable(cgrp: cgroup): number {
 	/* The root may have both tasks and controlled children. */
 	if (!cgroups.parent[cgrp])
@@ -492,7 +492,7 @@ export function cgroup_rmdir(cgrp: cgroup): number {
 	return cgroup_destroy_locked(cgrp);
 }
 
-/** @reduced threaded cgroups */
+/** @reduced no threaded cgroups: every task is a process */
 export function cgroup_migrate_vet_dst(dst_cgrp: cgroup): number {
 	if (!cgroups.parent[dst_cgrp])
 		return 0;
@@ -603,7 +603,7 @@ export function cgroup_fork(child: task_struct): void {
 /**
  * A new task joins the cgroup of the running one; the first one of a boot, and a child of a task
  * that has exited, the root.
- * @reduced CLONE_INTO_CGROUP
+ * @reduced no CLONE_INTO_CGROUP, which no system call here passes
  */
 export function cgroup_post_fork(child: task_struct): void {
 	const parent = current();

@@ -456,7 +456,7 @@ function madvise_dontneed_single_vma(vma: vm_area_struct, start: number, end: nu
 	return 0;
 }
 
-/** @reduced userfaultfd */
+/** @reduced no userfaultfd, which nobody here can open */
 function madvise_dontneed_free(
 	vma: vm_area_struct, prev: out<vm_area_struct>, start: number, end: number,
 	behavior: number,

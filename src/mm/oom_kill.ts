@@ -133,7 +133,7 @@ function set_mm_bit(bit: number, mm: mm_struct): void {
 
 /**
  * How much would be gained by killing a task, in pages; OOM_UNKILLABLE for never.
- * @reduced vfork
+ * @reduced no task here is in vfork()
  */
 export function oom_badness(p: task_struct, totalpages: number): number {
 	if (oom_unkillable_task(p))
@@ -483,7 +483,7 @@ export function check_panic_on_oom(constraint: number): void {
  * Kill a process, or let one that is dying get on with it.
  * @returns false when there is none to kill; then nothing was done
  * @throws KernelBug where the kernel would panic
- * @reduced the notifiers
+ * @reduced no OOM notifiers: their users are drivers that are not modelled
  */
 export function out_of_memory(oc: oom_control): boolean {
 	const self = current();

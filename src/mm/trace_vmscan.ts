@@ -111,8 +111,10 @@ export interface TraceEvent {
 	readonly fields: readonly TraceField[];
 }
 
+/** @custom a field of the table below */
 const field = (name: string, word: number, format: TraceFormat): TraceField =>
 	({ name, word, format });
+/** @custom an event of the table below */
 const vmscan = (name: string, ...fields: TraceField[]): TraceEvent =>
 	({ system: 'vmscan', name: `mm_vmscan_${name}`, fields });
 const reclaimBegin = [field('order', 0, 'd'), field('gfp_flags', 1, 'gfp')];
@@ -160,7 +162,10 @@ export const TRACE_EVENTS: readonly (TraceEvent | undefined)[] = [
 		fields: [field('page', 0, 'page'), field('pfn', 0, 'u')] },
 ];
 
-/** trace_print_flags_seq() with the delimiter `|`: what no mask names comes last, in hex. */
+/**
+ * With the delimiter `|`: what no mask names comes last, in hex.
+ * @ported v5.10 kernel/trace/trace_output.c:trace_print_flags_seq()
+ */
 export function print_flags(flags: number, names: FlagNames): string {
 	const parts: string[] = [];
 
@@ -178,12 +183,13 @@ export function print_flags(flags: number, names: FlagNames): string {
 }
 
 const VMEMMAP = 'ffffea00';
+/** @ported v5.10 include/trace/events/pagemap.h:mm_lru_insertion, its TP_printk() */
 const pagemapLetters = (flags: number): string =>
 	(flags & PAGEMAP_MAPPED ? 'M' : ' ') + (flags & PAGEMAP_ANONYMOUS ? 'a' : 'f') +
 	(flags & PAGEMAP_SWAPCACHE ? 's' : ' ') + (flags & PAGEMAP_SWAPBACKED ? 'b' : ' ') +
 	(flags & PAGEMAP_MAPPEDDISK ? 'd' : ' ') + (flags & PAGEMAP_BUFFERS ? 'B' : ' ');
 
-/** The text of one word of a record. */
+/** The text of one word of a record. @custom what the format of a TP_printk() makes of it */
 export function trace_field_text(word: number, format: TraceFormat): string {
 	switch (format) {
 	case 'd': return String(word);
@@ -200,6 +206,7 @@ export function trace_field_text(word: number, format: TraceFormat): string {
 
 /**
  * What TP_printk() of an event in TRACE_EVENTS prints.
+ * @custom TP_printk() of all events, from the table
  * @param at index in `trace_ring` of the record's arguments
  */
 export function trace_event_text(event: number, at: number): string {

@@ -27,7 +27,7 @@ import { MEMCG_NR_STAT, MEMCG_SWAP, cgroups, mem_cgroup_per_nodes, memcg_stocks,
 import { follow_pte, is_zero_pfn } from '../mm/memory.ts';
 import { page_lru } from '../mm/mm_inline.ts';
 import { EXIT_ZOMBIE, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, NR_MM_COUNTERS,
-	PF_KSWAPD, PF_MEMALLOC, address_spaces, anon_vmas, avcs, files, mms, pages, tasks, vmas,
+	PAGE_MAPPING_ANON, PF_KSWAPD, PF_MEMALLOC, address_spaces, anon_vmas, avcs, files, mms, pages, tasks, vmas,
 	type address_space, type anon_vma, type anon_vma_chain, type mem_cgroup, type mm_struct,
 	type page, type task_struct, type vm_area_struct } from '../mm/mm_types.ts';
 import { find_vma, validate_mm } from '../mm/mmap.ts';
@@ -38,9 +38,9 @@ import { CPU_PAGEVECS, MAX_NR_ZONES, MAX_NUMNODES, MAX_ORDER, MIGRATE_PCPTYPES, 
 	NR_ZONE_WRITE_PENDING, PAGEVEC_SIZE, WORKINGSET_NODES, lru_names, lruvecs, nr_online_nodes,
 	pagevecs, pgdats, zone_name, zones, type lruvec, type pagevec, type zone }
 	from '../mm/mmzone.ts';
-import { PageAnon, PageBuddy, PageDirty, PageLRU, PageLocked, PageMlocked, PageReserved,
-	PageSwapBacked, PageSwapCache, PageTable, PageWriteback, anon_vma_pointer, mapping_pointer,
-	page_has_type } from '../mm/page_flags.ts';
+import { PG_dirty, PG_locked, PG_lru, PG_mlocked, PG_reserved, PG_swapbacked, PG_writeback, PageAnon,
+	PageBuddy, PageLRU, PageSwapBacked, PageSwapCache, PageTable, anon_vma_pointer,
+	mapping_pointer, page_has_type } from '../mm/page_flags.ts';
 import { max_pfn } from '../mm/page_alloc.ts';
 import { linear_page_index } from '../mm/pagemap.ts';
 import { radix_to_swp_entry } from '../mm/shmem.ts';
@@ -52,7 +52,12 @@ import { node_stat_name, zone_stat_name } from '../mm/vmstat.ts';
 import { statementDepth } from './actors.ts';
 
 const { next: list_next } = list_heads;
+const { flags: page_flags, _refcount, _mapcount, mapping: page_mapping, mem_cgroup: page_memcg,
+	zone_node } = pages;
+const map = swap_map, BAD = SWAP_MAP_BAD;
 const WORD_BITS = 12;
+const LRU = 1 << PG_lru, RESERVED = 1 << PG_reserved;
+const isTyped = page_has_type, isTable = PageTable, isSwapCache = PageSwapCache, lruOf = page_lru;
 
 /** What does not hold, by name, and of what. */
 export class InvariantError extends Error {
@@ -172,7 +177,9 @@ function countTables(census: Census, mm: mm_struct): void {
 		return;
 	}
 	try {
-		validate_mm(mm);
+		/* A child that inherited no mapping keeps its parent's highest_vm_end, as in Linux. */
+		if (mms.mmap[mm] || mms.map_count[mm])
+			validate_mm(mm);
 	} catch (error) {
 		fail('vma', `mm ${mm}: ${(error as Error).message}`);
 	}
@@ -428,38 +435,40 @@ function checkAtRest(): void {
 }
 
 /* refcount, mapcount, and what a page is: each page of RAM */
-function checkPages(census: Census): void {
+function checkPages({ free, refs, mapped, tables }: Census): void {
 	const io = blk_pending() > 0;
+	const busy = 1 << PG_locked | 1 << PG_writeback;
+	const end = max_pfn.v;
 	let owned = 0;
 
-	for (let pfn = 1; pfn < max_pfn.v; pfn++) {
-		const page = pfn as page;
-		const { flags, _refcount, _mapcount } = pages;
-		if (census.free[pfn]) {
-			if (_refcount[page] || census.refs[pfn])
-				fail('refcount', `page ${pfn} is free with ${_refcount[page]} references, ` +
-					`${census.refs[pfn]} found`);
-			if (PageLRU(page) || pages.mem_cgroup[page])
+	for (let pfn = 1; pfn < end; pfn++) {
+		const page = pfn as page, flags = page_flags[page], count = _refcount[page];
+		if (free[pfn]) {
+			if (count || refs[pfn])
+				fail('refcount', `page ${pfn} is free with ${count} references, ` +
+					`${refs[pfn]} found`);
+			if (flags & LRU || page_memcg[page])
 				fail('free', `page ${pfn} is free, but on the LRU or charged`);
 			continue;
 		}
-		if (PageReserved(page))
+		if (flags & RESERVED)
 			continue;
-		if (PageTable(page) && !census.tables[pfn])
-			fail('pgtables', `page ${pfn} is PageTable, but no table leads to it`);
-		if (!page_has_type(page))
-			equal('mapcount', `_mapcount + 1 of page ${pfn}`, _mapcount[page] + 1,
-				census.mapped[pfn]!);
-		if (!io && PageLocked(page))
-			fail('locks', `page ${pfn} is locked`);
-		if (!io && PageWriteback(page))
-			fail('locks', `page ${pfn} is under writeback, and no I/O is pending`);
+		if (_mapcount[page] + 1 !== mapped[pfn]) {
+			if (isTable(page) && !tables[pfn])
+				fail('pgtables', `page ${pfn} is PageTable, but no table leads to it`);
+			if (!isTyped(page))
+				equal('mapcount', `_mapcount + 1 of page ${pfn}`, _mapcount[page] + 1,
+					mapped[pfn]!);
+		}
+		if (flags & busy && !io)
+			fail('locks', `page ${pfn} is locked or under writeback, and no I/O is pending`);
 		/* A page of a RAM disk, or of continued swap counts, which is on a list of those. */
-		if (_refcount[page] === 1 && !census.refs[pfn] && !pages.mapping[page] && !flags[page]) {
+		if (count === 1 && !refs[pfn] && !page_mapping[page] && !flags) {
 			owned += list_next[pages.lru(page)] ? 0 : 1;
 			continue;
 		}
-		equal('refcount', `_refcount of page ${pfn}`, _refcount[page], census.refs[pfn]!);
+		if (count !== refs[pfn])
+			equal('refcount', `_refcount of page ${pfn}`, count, refs[pfn]!);
 	}
 	let disks = 0;
 	for (const bdev of live(bdevs))
@@ -497,30 +506,36 @@ function checkLru(): void {
 					sizes[zid]!);
 		}
 	}
-	for (let pfn = 1; pfn < max_pfn.v; pfn++)
-		if (PageLRU(pfn as page) && !seen[pfn])
+	const end = max_pfn.v;
+	for (let pfn = 1; pfn < end; pfn++)
+		if (page_flags[pfn as page] & LRU && !seen[pfn])
 			fail('lru', `page ${pfn} is PageLRU, but on no list`);
 }
 
-/* The state of its node and memcg that a page counts for. */
-const PAGE_STATES: readonly (readonly [item: number, counts: (page: page) => boolean])[] = [
-	...LRU_ITEMS.map((lru) => [NR_LRU_BASE + lru,
-		(page: page) => PageLRU(page) && page_lru(page) === lru] as const),
-	[NR_ANON_MAPPED, (page) => PageAnon(page) && isMapped(page)],
-	[NR_FILE_MAPPED, (page) => !PageAnon(page) && isMapped(page)],
-	[NR_FILE_DIRTY, (page) => isFile(page) && !PageSwapBacked(page) && PageDirty(page)],
-	[NR_WRITEBACK, PageWriteback],
-	[NR_SHMEM, (page) => isFile(page) && PageSwapBacked(page)],
-	[NR_FILE_PAGES, isFile],
-];
+/* The states of its node and memcg that a page can count for. */
+const PAGE_STATES = [...LRU_ITEMS.map((lru) => NR_LRU_BASE + lru), NR_ANON_MAPPED, NR_FILE_MAPPED,
+	NR_FILE_DIRTY, NR_WRITEBACK, NR_SHMEM, NR_FILE_PAGES];
 
-function isMapped(page: page): boolean {
-	return !page_has_type(page) && pages._mapcount[page] >= 0;
-}
+/* Those that it does count for; the swap cache's pages are no file's. */
+function statesOf(page: page, states: number[]): void {
+	const flags = page_flags[page];
+	const isAnon = (page_mapping[page] & PAGE_MAPPING_ANON) !== 0;
+	const isFile = !isAnon && page_mapping[page] !== 0;
 
-/* Is in a page cache; the swap cache has its own. */
-function isFile(page: page): boolean {
-	return !PageAnon(page) && pages.mapping[page] !== 0;
+	states.length = 0;
+	if (flags & LRU)
+		states.push(NR_LRU_BASE + lruOf(page));
+	if (_mapcount[page] >= 0)
+		states.push(isAnon ? NR_ANON_MAPPED : NR_FILE_MAPPED);
+	if (flags & 1 << PG_writeback)
+		states.push(NR_WRITEBACK);
+	if (!isFile)
+		return;
+	states.push(NR_FILE_PAGES);
+	if (flags & 1 << PG_swapbacked)
+		states.push(NR_SHMEM);
+	else if (flags & 1 << PG_dirty)
+		states.push(NR_FILE_DIRTY);
 }
 
 /* vmstat: counters of zones and nodes; memcg: those of memory cgroups */
@@ -532,18 +547,20 @@ function checkCounters(census: Census): void {
 	const ofMemcg = new Float64Array(nr_rows(memcgs) * nodes * items);
 	const charged = new Float64Array(nr_rows(memcgs));
 
-	for (let pfn = 1; pfn < max_pfn.v; pfn++) {
+	const { free } = census, states: number[] = [];
+	const end = max_pfn.v;
+	for (let pfn = 1; pfn < end; pfn++) {
 		const page = pfn as page;
-		if (census.free[pfn] || (!pages.mapping[page] && !pages.mem_cgroup[page] &&
-		    !PageTable(page) && !PageLRU(page)))
+		if (free[pfn] || (!page_mapping[page] && !page_memcg[page] &&
+		    _mapcount[page] === -1 && !(page_flags[page] & LRU)))
 			continue;
-		const nid = pages.zone_node[page] >>> 4, zid = pages.zone_node[page] & 15;
+		const nid = zone_node[page] >>> 4, zid = zone_node[page] & 15;
 		const zone = (1 + nid * MAX_NR_ZONES + zid) * NR_VM_ZONE_STAT_ITEMS;
-		const memcg = pages.mem_cgroup[page];
+		const memcg = page_memcg[page];
 		charged[memcg]!++;
-		for (const [item, counts] of PAGE_STATES) {
-			if (!counts(page))
-				continue;
+		statesOf(page, states);
+		for (let i = 0; i < states.length; i++) {
+			const item = states[i]!;
 			ofNode[nid * items + item]!++;
 			if (memcg)
 				ofMemcg[(memcg * nodes + nid) * items + item]!++;
@@ -553,10 +570,10 @@ function checkCounters(census: Census): void {
 				ofZone[zone + NR_ZONE_WRITE_PENDING]!++;
 		}
 		/* The node's count of file pages has the swap cache with it, a memcg's has not. */
-		if (PageSwapCache(page))
+		if (isSwapCache(page))
 			ofNode[nid * items + NR_FILE_PAGES]!++;
-		ofZone[zone + NR_MLOCK]! += PageMlocked(page) ? 1 : 0;
-		ofZone[zone + NR_PAGETABLE]! += PageTable(page) ? 1 : 0;
+		ofZone[zone + NR_MLOCK]! += page_flags[page] & 1 << PG_mlocked ? 1 : 0;
+		ofZone[zone + NR_PAGETABLE]! += _mapcount[page] < -1 && isTable(page) ? 1 : 0;
 	}
 	checkVmstat(census, ofNode, ofZone);
 	checkMemcgs(ofMemcg, charged);
@@ -567,7 +584,7 @@ function checkVmstat(census: Census, ofNode: Float64Array, ofZone: Float64Array)
 	let shadowNodes = 0;
 
 	for (let nid = 0; nid < nodes; nid++) {
-		for (const [item] of PAGE_STATES)
+		for (const item of PAGE_STATES)
 			equal('vmstat', () => `${node_stat_name(item)} of node ${nid}`,
 				nodeState(nid, item), ofNode[nid * items + item]!);
 		for (const item of [NR_ISOLATED_ANON, NR_ISOLATED_FILE])
@@ -642,7 +659,7 @@ function checkMemcgs(ofMemcg: Float64Array, charged: Float64Array): void {
 			page_counters.usage[memcgs.swap[memcg]], swap);
 		equal('memcg', `MEMCG_SWAP of memcg ${memcg}`,
 			memcgs.vmstats[memcg * MEMCG_NR_STAT + MEMCG_SWAP]! + pendingSwap, allSwapped);
-		for (const [item] of PAGE_STATES)
+		for (const item of PAGE_STATES)
 			checkMemcgItem(memcg, below, item, ofMemcg, nodes, items);
 	}
 }
@@ -652,7 +669,7 @@ function checkMemcgItem(
 	memcg: mem_cgroup, below: readonly mem_cgroup[], item: number, ofMemcg: Float64Array,
 	nodes: number, items: number,
 ): void {
-	const what = `${node_stat_name(item)} of memcg ${memcg}`;
+	const what = (): string => `${node_stat_name(item)} of memcg ${memcg}`;
 	let kept = memcgs.vmstats[memcg * MEMCG_NR_STAT + item]!, counted = 0;
 
 	for (let nid = 0; nid < nodes; nid++) {
@@ -666,7 +683,7 @@ function checkMemcgItem(
 				onNode += mem_cgroup_per_nodes.lruvec_stat_cpu[
 					pnOf(one) * NR_CPUS * items + cpu * items + item]!;
 		}
-		equal('memcg', `${what} on node ${nid}`, onNode, countedOnNode);
+		equal('memcg', () => `${what()} on node ${nid}`, onNode, countedOnNode);
 		counted += countedOnNode;
 	}
 	for (const one of below)
@@ -680,9 +697,10 @@ function checkMemcgItem(
 function* usedSlots(): Generator<number> {
 	for (let type = 0; type < nr_swapfiles.v; type++) {
 		const si = swap_info(type);
-		for (let offset = 1; offset < swap_infos.max[si]; offset++)
-			if (swap_map[swap_infos.slot_base[si] + offset])
-				yield swap_infos.slot_base[si] + offset;
+		const first = swap_infos.slot_base[si], end = first + swap_infos.max[si];
+		for (let slot = first + 1; slot < end; slot++)
+			if (map[slot])
+				yield slot;
 	}
 }
 
@@ -704,10 +722,13 @@ function checkSwap(census: Census): void {
 		const si = swap_info(type), base = swap_infos.slot_base[si];
 		if (!(swap_infos.flags[si] & SWP_USED))
 			continue;
+		const max = swap_infos.max[si], { swapRefs, swapShmem, swapCached } = census;
+		const known = swapRefs.size + swapShmem.size + swapCached.size + inReserve.size;
 		let inuse = 0;
-		for (let offset = 1; offset < swap_infos.max[si]; offset++) {
-			const slot = base + offset, count = swap_map[slot]!;
-			if (count === SWAP_MAP_BAD)
+		for (let offset = 1; offset < max; offset++) {
+			const slot = base + offset, count = map[slot]!;
+			if (count === BAD || (count === 0 && (known === 0 || !(swapRefs.has(slot) ||
+			    swapShmem.has(slot) || swapCached.has(slot) || inReserve.has(slot)))))
 				continue;
 			inuse += count ? 1 : 0;
 			checkSlot(census, slot, count, swp_entry(type, offset), inReserve.has(slot));
@@ -731,7 +752,7 @@ function checkSlot(
 		? SWAP_MAP_SHMEM
 		: count & COUNT_CONTINUED ? swp_swapcount(entry) : count & ~SWAP_HAS_CACHE;
 
-	equal('swap', `count of slot ${slot}`, kept, shmem ? SWAP_MAP_SHMEM : refs);
+	equal('swap', () => `count of slot ${slot}`, kept, shmem ? SWAP_MAP_SHMEM : refs);
 	if (((count & SWAP_HAS_CACHE) !== 0) !== (cached || inReserve))
 		fail('swap', `slot ${slot} has SWAP_HAS_CACHE ${count & SWAP_HAS_CACHE ? 'set' : 'clear'}, ` +
 			`a page is cached: ${cached}, in a CPU's reserve: ${inReserve}`);

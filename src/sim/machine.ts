@@ -584,8 +584,8 @@ export class Machine {
 			return 0;
 		}
 		const usage = Number(this.readFile(`${dir}/memory.current`));
-		refuse(`${dir}/memory.high`,
-			this.writeFile(`${dir}/memory.high`, `${usage - nrPages * PAGE_SIZE}`));
+		const high = Math.max(0, usage - nrPages * PAGE_SIZE);
+		refuse(`${dir}/memory.high`, this.writeFile(`${dir}/memory.high`, `${high}`));
 		return this.writeFile(`${dir}/memory.high`, 'max');
 	}
 

@@ -117,7 +117,8 @@ function manual(before: Entries, address: bigint, a: Access, m: Mode): Outcome {
 		if (a.kind === 'write')
 			entries[index]! |= bit(BIT.D);
 		const offsetBits = 12n + 9n * BigInt(level - 1);
-		const physical = (entry & range(51n, offsetBits)) | (address & range(offsetBits - 1n, 0n));
+		const physical = (entry & range(51n, offsetBits)) |
+			(address & range(offsetBits - 1n, 0n));
 		return { fault: undefined, physical, entries };
 	}
 	throw new Error('no leaf');
@@ -173,7 +174,8 @@ function check(entries: Entries, a: Access, m: Mode): void {
 		const found = mmu_walk(0, address, code(a));
 		if (found) {
 			const offset = found & 0x80 ? 30n : found & 0x40 ? 21n : 12n;
-			physical = BigInt((found & ~0xfff) >>> 0) | (ADDRESS & range(offset - 1n, 0n));
+			physical = BigInt((found & ~0xfff) >>> 0) |
+				(ADDRESS & range(offset - 1n, 0n));
 		}
 	} else {
 		const at = mmu_translate(0, address, code(a));
@@ -204,7 +206,8 @@ const MODES: Mode[] = bools.flatMap((WP) => bools.flatMap((SMEP) => bools.flatMa
 const ACCESSES: Access[] = [
 	...(['read', 'write', 'fetch'] as const)
 		.flatMap((kind) => bools.map((user) => ({ kind, user }))),
-	{ kind: 'read', user: false, implicit: true }, { kind: 'write', user: false, implicit: true },
+	{ kind: 'read', user: false, implicit: true },
+	{ kind: 'write', user: false, implicit: true },
 ];
 const table = (level: number) => BigInt(FRAME[5 - level]!) << 12n;
 /** What an entry of a level points to, by whether it maps a page. */
@@ -218,6 +221,8 @@ const PAIRS = [[4, 3], [4, 2], [4, 1], [3, 2], [3, 1], [2, 1]] as const;
 /** All combinations of some bits. */
 const combinations = (...bits: bigint[]) =>
 	bits.reduce<bigint[]>((sums, b) => sums.flatMap((s) => [s, s | bit(b)]), [0n]);
+
+const LOWER = combinations(BIT.RW, BIT.US, BIT.XD, BIT.PS);
 
 beforeAll(() => {
 	resetArena();
@@ -246,7 +251,7 @@ describe('every access is as the manual says', () => {
 		for (const m of MODES) {
 			for (const [upper, lower] of PAIRS) {
 				for (const one of combinations(BIT.RW, BIT.US, BIT.XD, BIT.P)) {
-					for (const two of combinations(BIT.RW, BIT.US, BIT.XD, BIT.PS)) {
+					for (const two of LOWER) {
 						const flags = (l: number) => l === upper ? one :
 							l === lower ? two | bit(BIT.P) : FULL;
 						const entries = [4, 3, 2, 1]
@@ -273,7 +278,8 @@ describe('every access is as the manual says', () => {
 			/* As a flag, since PS decides where the entry points. */
 			const one = n === BIT.PS ? entryOf(level, FULL | bit(n))
 				: entryOf(level, FULL | size) | bit(n);
-			const entries = [4, 3, 2, 1].map((l) => l === level ? one : entryOf(l, FULL));
+			const entries = [4, 3, 2, 1]
+				.map((l) => l === level ? one : entryOf(l, FULL));
 			for (const m of MODES)
 				for (const a of ACCESSES)
 					check(entries, a, m);
@@ -293,7 +299,7 @@ describe('every access is as the manual says', () => {
 	test('at least 100,000 cases, through and with every error code that there is', () => {
 		expect(cases).toBeGreaterThan(100_000);
 		expect(gone).toBeGreaterThan(cases / 20);
-		/* P W U RSVD I in all combinations that 4.7 allows: no W with I; RSVD only with P. */
+		/* P W U RSVD I as 4.7 allows them: no W with I; RSVD only with P. */
 		const codes = [0, 1, 9].flatMap((cause) => [0, 2, 16].flatMap((kind) =>
 			[0, 4].map((user) => String(cause + kind + user))));
 		/* A fetch without NXE and SMEP has the code of a read. */
@@ -302,7 +308,8 @@ describe('every access is as the manual says', () => {
 });
 
 describe('addresses that are not canonical', () => {
-	test.each([2 ** 47, 2 ** 48, -(2 ** 47) - 4096, 2 ** 52])('#GP for %d, and CR2 is left', (addr) => {
+	const NOT = [2 ** 47, 2 ** 48, -(2 ** 47) - 4096, 2 ** 52];
+	test.each(NOT)('#GP for %d, and CR2 is left', (addr) => {
 		set(MODES[0]!);
 		mmu_cpus.cr2[0] = 1;
 		expect(mmu_translate(0, addr, 0)).toBe(-1);

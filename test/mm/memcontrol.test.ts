@@ -482,6 +482,11 @@ describe('memory.high', () => {
 		const jiffies = mc.calculate_high_delay(ROOT_MEM_CGROUP, 32, overage);
 		expect(Math.abs(jiffies * 4 - ms)).toBeLessThanOrEqual(4);
 	});
+	/* A high of 0 counts as 1, before it is taken off the usage; 2^20 is 100 %. */
+	test.each([[0, 0], [1, 0], [2, 2 ** 20], [77, 76 * 2 ** 20]])(
+		'of 0: %i pages are above it by %i', (usage, overage) => {
+			expect(mc.calculate_overage(usage, 0)).toBe(overage);
+		});
 	test('an overage whose square passes 2^64 wraps as in C', () => {
 		/* (2^36)^2 * 250 mod 2^64 is 250 * 2^72 mod 2^64 = 0 */
 		expect(mc.calculate_high_delay(ROOT_MEM_CGROUP, 32, 2 ** 36)).toBe(0);

@@ -33,7 +33,11 @@ export interface MachineSettings {
 	readonly seed?: number;
 }
 
-export type Protection = { readonly read: boolean; readonly write: boolean; readonly exec: boolean };
+export interface Protection {
+	readonly read: boolean;
+	readonly write: boolean;
+	readonly exec: boolean;
+}
 
 /** Slots of each kind that a program can have. */
 export const SLOTS_MAX = 10_000;

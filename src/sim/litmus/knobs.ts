@@ -33,7 +33,8 @@ export const MEMORY_STAT_KEYS = ['anon', 'file', 'kernel_stack', 'percpu', 'sock
 function inCgroup(path: string): { cgroup: string; file: string } | undefined {
 	const at = path.lastIndexOf('/');
 
-	return at > 0 && !path.startsWith('/') ? { cgroup: path.slice(0, at), file: path.slice(at + 1) } : undefined;
+	return at > 0 && !path.startsWith('/')
+		? { cgroup: path.slice(0, at), file: path.slice(at + 1) } : undefined;
 }
 
 function check(

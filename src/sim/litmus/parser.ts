@@ -30,8 +30,8 @@ interface TaskInfo { slot: number; mappings: Map<string, MappingInfo> }
 
 const STATEMENTS = ['machine', 'cgroup', 'rmdir', 'memfd', 'close', 'task', 'drain', 'reclaim',
 	'show', 'stat', 'trace', 'notifiers', 'expect', 'cat', 'at'];
-const TASK_STATEMENTS = ['mmap', 'munmap', 'mremap', 'read', 'write', 'mprotect', 'madvise', 'mlock',
-	'munlock', 'clear_refs', 'fork', 'exit', 'move'];
+const TASK_STATEMENTS = ['mmap', 'munmap', 'mremap', 'read', 'write', 'mprotect', 'madvise',
+	'mlock', 'munlock', 'clear_refs', 'fork', 'exit', 'move'];
 /* Names that would make a line hard to read. */
 const RESERVED = new Set([...STATEMENTS, ...TASK_STATEMENTS, 'init', 'anon',
 	'value', 'errno']);
@@ -68,8 +68,8 @@ class Parser {
 					`more than ${STATEMENTS_MAX} statements; expected at most so many`);
 		}
 		return {
-			file: this.#file, hash: textHash(source), machine: this.#machine, statements, taskNames: this.#taskNames,
-			mappingNames: this.#mappingNames,
+			file: this.#file, hash: textHash(source), machine: this.#machine, statements,
+			taskNames: this.#taskNames, mappingNames: this.#mappingNames,
 			slots: { tasks: this.#taskNames.length, mappings: this.#mappingNames.length,
 				memfds: this.#memfdSlots, hooks: this.#hooks },
 		};
@@ -198,9 +198,10 @@ class Parser {
 		case 'cgroup': return { kind: 'cgroup', path: this.#newCgroup(c, guards) };
 		case 'rmdir': {
 			this.#declares(c, word, guards);
+			const at = c.here();
 			const path = this.#cgroup(c, false);
 			if ([...this.#cgroups].some((p) => p.startsWith(`${path}/`)))
-				c.fail(word, `cgroup ${path} has children; expected them removed first`);
+				c.fail(at, `cgroup ${path} has children; expected them removed first`);
 			this.#cgroups.delete(path);
 			return { kind: 'rmdir', path };
 		}

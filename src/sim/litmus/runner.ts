@@ -194,7 +194,7 @@ export class Runner {
 		const began = trace_written.v, alive = nr_live(tasks);
 
 		state.nextStatement.v = place + 1;
-		if (!statement.guards.every(({ has, commit }) => kernelHas(this.machine.kernel, commit) === has)) {
+		if (!this.#isFor(statement)) {
 			if (!isAsking(statement))
 				state.lastErrno.v = 0;
 			this.#saw({ statement, place, outcome: SKIPPED });
@@ -211,6 +211,12 @@ export class Runner {
 			state.traceBegan.v = began;
 		if (this.done && !this.#endless)
 			this.#neverMet();
+	}
+
+	/* Whether the guards let a statement run on this kernel. */
+	#isFor({ guards }: Statement): boolean {
+		return guards.every(({ has, commit }) =>
+			kernelHas(this.machine.kernel, commit) === has);
 	}
 
 	#saw(observation: Observation): void {
@@ -276,9 +282,9 @@ export class Runner {
 		const { statements } = this.program;
 
 		for (let next = place + 1; next < statements.length && isAsking(statements[next]!); next++) {
-			const { guards, ...statement } = statements[next]!;
+			const statement = statements[next]!;
 			if (statement.kind === 'expect' && statement.expectation.of === 'errno' &&
-			    guards.every(({ has, commit }) => kernelHas(this.machine.kernel, commit) === has))
+			    this.#isFor(statement))
 				return true;
 		}
 		return false;

@@ -70,7 +70,11 @@ export function setTaskPid(slot: number, pid: number): void {
 	litmus_tasks.pid[slot + 1 as litmus_task] = pid;
 }
 
-export interface MappingState { readonly pid: number; readonly start: number; readonly pages: number }
+export interface MappingState {
+	readonly pid: number;
+	readonly start: number;
+	readonly pages: number;
+}
 export function mapping(slot: number): MappingState {
 	const row = slot + 1 as litmus_mapping;
 	const { pid, start, pages } = litmus_mappings;
