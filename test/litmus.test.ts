@@ -27,7 +27,8 @@ const files = readdirSync(folder).filter((name) => name.endsWith('.litmus'));
 
 /* The default kernel, and for each commit that a guard names the one that differs in it. */
 function kernelsOf({ statements }: Program): Kernel[] {
-	const commits = new Set(statements.flatMap(({ guards }) => guards.map(({ commit }) => commit)));
+	const commits = new Set(
+		statements.flatMap(({ guards }) => guards.map(({ commit }) => commit)));
 
 	return [DEFAULT, ...[...commits].map((commit) => parseKernel(
 		`${DEFAULT.name}${kernelHas(DEFAULT, commit) ? '-' : '+'}${COMMITS[commit]!.id}`))];
@@ -58,7 +59,8 @@ test('every guard of a program tells two of its runs apart', () => {
 		const [first, ...others] = kernelsOf(program).map((kernel) =>
 			runProgram(program, kernel).observations.map(({ outcome }) => outcome));
 		for (const other of others)
-			expect(other, program.file).not.toEqual(first);
+			expect({ file: program.file, other })
+				.not.toEqual({ file: program.file, other: first });
 	}
 });
 
@@ -69,7 +71,8 @@ describe.each(runs)('$name', ({ program, kernel }) => {
 				try {
 					machine.checkInvariants();
 				} catch (error) {
-					throw new Error(`after line ${program.statements[place]!.span.line}: ` +
+					throw new Error(`after line ` +
+						`${program.statements[place]!.span.line}: ` +
 						`${(error as Error).message}`, { cause: error });
 				}
 			},
@@ -83,20 +86,24 @@ describe.each(runs)('$name', ({ program, kernel }) => {
 		const runner = new Runner(program, kernel);
 		const looks = (one: Statement) => isAsking(one) && one.kind !== 'at' &&
 			!(one.kind === 'expect' && one.expectation.of === 'value');
+		const changes: string[] = [];
 		while (!runner.done) {
 			const statement = program.statements[runner.place]!;
 			const before = looks(statement) ? runner.machine.snapshot() : undefined;
 			runner.step();
-			if (before)
-				expect(diff(before, runner.machine.snapshot())
-					.filter(({ where }) => !where.startsWith('global[0].litmus')), statement.text)
-					.toEqual([]);
+			if (!before)
+				continue;
+			for (const { where } of diff(before, runner.machine.snapshot()))
+				if (!where.startsWith('global[0].litmus'))
+					changes.push(`${statement.text}: ${where}`);
 		}
+		expect(changes).toEqual([]);
 	});
 
 	test('a snapshot after any statement has the same rest', () => {
 		const snapshots: { bytes: Uint8Array; seen: number; mark: number }[] = [];
-		const whole = runProgram(program, kernel, { onStatement: (runner) => snapshots.push({
+		const whole = runProgram(
+			program, kernel, { onStatement: (runner) => snapshots.push({
 			bytes: runner.machine.snapshot(), seen: runner.observations.length,
 			mark: runner.machine.traceMark() }) });
 		const all = restOf(whole, 0);
@@ -106,7 +113,8 @@ describe.each(runs)('$name', ({ program, kernel }) => {
 			const { observations } = all;
 			const trace = all.trace.slice(mark);
 			expect(restOf(runProgram(program, undefined, { from: bytes }), mark))
-				.toEqual({ observations: observations.slice(seen), trace, hash: all.hash });
+				.toEqual(
+				{ observations: observations.slice(seen), trace, hash: all.hash });
 		}
 	});
 });
@@ -114,8 +122,9 @@ describe.each(runs)('$name', ({ program, kernel }) => {
 test('and in another process', () => {
 	const source = join(scratch, 'rest.ts'), script = join(scratch, 'rest.mjs');
 	const module = (name: string) =>
-		JSON.stringify(fileURLToPath(new URL(`../src/sim/litmus/${name}.ts`, import.meta.url)));
-	/* The layout of the state is that of the modules in their order: one script for both sides. */
+		JSON.stringify(
+		fileURLToPath(new URL(`../src/sim/litmus/${name}.ts`, import.meta.url)));
+	/* The layout of the state is that of the modules in their order: one script for both. */
 	writeFileSync(source, `
 		import { readFileSync, writeFileSync } from 'node:fs';
 		import { parseKernel } from '../src/sim/kernels.ts';

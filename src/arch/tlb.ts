@@ -170,7 +170,7 @@ export function switch_mm_irqs_off(_prev: number, next: number, cpu: number): vo
 		WARN_ON_ONCE(real_prev !== init_mm && (cpumask[next] & bit) === 0,
 			'a CPU is not in the mask of its mm');
 
-		/* From one thread of a process to another. */
+		/* Never lazy: it took part in all flushes meanwhile. */
 		if (!was_lazy)
 			return;
 
@@ -336,7 +336,7 @@ export function flush_tlb_mm_range(
 ): void {
 	const cpu = trace_cpu.v;
 
-	/* Should we flush just the requested range? */
+	/* Beyond so many pages, it is cheaper to empty the TLB. */
 	if (end === TLB_FLUSH_ALL ||
 	    Math.floor((end - start) / 2 ** stride_shift) > tlb_single_page_flush_ceiling.v) {
 		start = 0;

@@ -61,8 +61,8 @@ ${KERNEL}
   --save SNAP       write the machine to a file, for vmmu run --resume, vmmu hash and vmmu diff
   --json            print JSON (schema 1)
 
-  vmmu show test/litmus/foreign-half.litmus --at 31
-  vmmu show test/litmus/foreign-half.litmus --at 31 --save before.snap
+  vmmu show test/litmus/foreign-half.litmus --at 32
+  vmmu show test/litmus/foreign-half.litmus --at 32 --save before.snap
   vmmu run test/litmus/foreign-half.litmus --resume before.snap
 `,
 	cat: `\
@@ -74,7 +74,7 @@ Run a program and print a file of the machine: CGROUP/memory.stat, vm.swappiness
 ${AT}
 ${KERNEL}
 
-  vmmu cat test/litmus/foreign-half.litmus A/memory.stat --at 31
+  vmmu cat test/litmus/foreign-half.litmus A/memory.stat --at 32
   vmmu cat test/litmus/foreign-half.litmus /proc/vmstat
 `,
 	hash: `\
@@ -85,7 +85,7 @@ Print the hash of a machine's state: of a snapshot, or of a program at its end o
 ${AT}
 ${KERNEL}
 
-  vmmu hash test/litmus/window.litmus --at 12
+  vmmu hash test/litmus/window.litmus --at 13
 `,
 	diff: `\
 usage: vmmu diff SNAPSHOT SNAPSHOT [--limit N]
@@ -94,8 +94,8 @@ Print the fields in which two snapshots differ, one a line; exit status 1 if the
 
   --limit N         at most so many lines, default 200
 
-  vmmu show test/litmus/window.litmus --at 11 --save a
-  vmmu show test/litmus/window.litmus --at 12 --save b
+  vmmu show test/litmus/window.litmus --at 12 --save a
+  vmmu show test/litmus/window.litmus --at 13 --save b
   vmmu diff a b
 `,
 	kernels: `\

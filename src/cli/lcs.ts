@@ -35,8 +35,10 @@ function middle(a: readonly string[], b: readonly string[]): Part[] {
 	const lengths = new Uint16Array((a.length + 1) * width);
 	for (let i = a.length - 1; i >= 0; i--)
 		for (let j = b.length - 1; j >= 0; j--)
-			lengths[i * width + j] = a[i] === b[j] ? lengths[(i + 1) * width + j + 1]! + 1
-				: Math.max(lengths[(i + 1) * width + j]!, lengths[i * width + j + 1]!);
+			lengths[i * width + j] = a[i] === b[j]
+				? lengths[(i + 1) * width + j + 1]! + 1
+				: Math.max(lengths[(i + 1) * width + j]!,
+					lengths[i * width + j + 1]!);
 	const parts: Part[] = [];
 	let i = 0, j = 0;
 	while (i < a.length && j < b.length) {

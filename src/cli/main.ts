@@ -15,12 +15,12 @@ import { Machine, MachineError } from '../sim/machine.ts';
 import type { Program } from '../sim/litmus/ast.ts';
 import { filePath } from '../sim/litmus/knobs.ts';
 import { parseLitmus } from '../sim/litmus/parser.ts';
-import { ResumeError, Runner, StatementBug, runProgram } from '../sim/litmus/runner.ts';
+import { ResumeError, StatementBug, runProgram, type Runner } from '../sim/litmus/runner.ts';
 import { LitmusError, didYouMean, oneOf } from '../sim/litmus/source.ts';
 import { UsageError, parseArguments } from './arguments.ts';
 import { OutputError, complain, print, readInput, reasonOf, wantsColours } from './output.ts';
 import { helpText } from './help.ts';
-import { JSON_SCHEMA, runsJson, runsKtap } from './report.ts';
+import { json, runsJson, runsKtap } from './report.ts';
 import { machineJson, machineText } from './state.ts';
 import { PLAIN, Table, wrap, type Style } from './table.ts';
 import { failureLines, shellWord, type Run } from './text.ts';
@@ -66,14 +66,21 @@ function attempt(reproduce: string, run: () => Runner): Runner {
 const RUN_OPTIONS = { kernel: 'values', trace: 'flag', events: 'value', json: 'flag', ktap: 'flag',
 	resume: 'value', help: 'flag' } as const;
 
+interface RunFlags {
+	readonly resume: string | undefined;
+	readonly events: string | undefined;
+	readonly trace: boolean;
+	readonly json: boolean;
+}
+
 function runOnce(
 	file: string, program: Program, kernel: Kernel | undefined,
-	{ resume, events, trace, json }: { readonly resume: string | undefined;
-		readonly events: string | undefined; readonly trace: boolean; readonly json: boolean },
+	{ resume, events, trace, json: asJson }: RunFlags,
 	snapshot: Uint8Array | undefined,
 ): Run {
 	const reproduce = ['vmmu run', shellWord(file),
-		...(resume === undefined ? [`--kernel ${kernel!.name}`] : [`--resume ${shellWord(resume)}`]),
+		...(resume === undefined ? [`--kernel ${kernel!.name}`]
+		: [`--resume ${shellWord(resume)}`]),
 		...(events === undefined ? [] : [`--events ${shellWord(events)}`])].join(' ');
 	const runner = attempt(reproduce, () => runProgram(program, kernel, {
 		...(snapshot ? { from: snapshot } : {}),
@@ -85,20 +92,23 @@ function runOnce(
 		statements: program.statements, observations, failed, reproduce,
 		traceLines: trace ? machine.traceLines(runner.traceFrom) : [],
 		traceLost: Math.max(0, trace_first() - runner.traceFrom),
-		hash: json ? machine.hash() : '',
+		hash: asJson ? machine.hash() : '',
 	};
 }
 
 async function run(words: readonly string[]): Promise<number> {
 	const { operands: files, options } = parseArguments('run', RUN_OPTIONS, words);
-	const { json, ktap, trace, resume, events } = options;
+	const { ktap, trace, resume, events } = options;
 
 	if (files.length === 0)
 		throw new UsageError('run: expected a litmus program; vmmu help run has examples');
-	if (json && ktap || ktap && trace)
-		throw new UsageError(`run: --ktap and --${json ? 'json' : 'trace'} exclude each other`);
-	if (resume !== undefined && (files.length > 1 || options.kernel.length || events !== undefined))
-		throw new UsageError('run: --resume goes with one program and without --kernel and ' +
+	if (options.json && ktap || ktap && trace)
+		throw new UsageError(
+			`run: --ktap and --${trace ? 'trace' : 'json'} exclude each other`);
+	if (resume !== undefined &&
+		(files.length > 1 || options.kernel.length || events !== undefined))
+		throw new UsageError(
+			'run: --resume goes with one program and without --kernel and ' +
 			'--events, which are in the snapshot');
 	/* All that can be wrong is found before anything runs. */
 	const kernels = kernelsOf(options.kernel);
@@ -106,13 +116,13 @@ async function run(words: readonly string[]): Promise<number> {
 	if (events !== undefined)
 		checkEvents(events.split(','));
 	const programs = files.map(readProgram);
-	const style = json || ktap || trace ? PLAIN : await styleOf();
+	const style = options.json || ktap || trace ? PLAIN : await styleOf();
 
 	const runs = programs.map((program, i) =>
 		(snapshot ? [undefined] : kernels).map((kernel) =>
 			runOnce(files[i]!, program, kernel, options, snapshot)));
 	const all = runs.flat();
-	if (json)
+	if (options.json)
 		print(runsJson(all, trace));
 	else if (ktap)
 		print(runsKtap(all));
@@ -120,11 +130,13 @@ async function run(words: readonly string[]): Promise<number> {
 		print(traceText(all, files.length > 1));
 	else
 		print(runs.map((each) => new Table(each, style).text()).join('\n'));
-	if (trace && !json)
+	if (trace && !options.json)
 		for (const one of all) {
 			failureLines(one).forEach((line) => complain(line));
 			if (one.traceLost)
-				complain(`vmmu: ${one.traceLost} trace lines were overwritten before they were read`);
+				complain(
+					`vmmu: ${one.traceLost} trace lines were overwritten ` +
+					`before they were read`);
 		}
 	return all.some(({ failed }) => failed > 0) ? EX_FAILED : EX_OK;
 }
@@ -136,7 +148,8 @@ function checkEvents(names: readonly string[]): void {
 
 	if (odd !== undefined)
 		throw new UsageError(`run: --events: ${odd} is no trace event; expected ` +
-			`${oneOf([...known].filter((name) => !name.includes(':')))}${didYouMean(odd, known)}`);
+			oneOf([...known].filter((name) => !name.includes(':'))) +
+			didYouMean(odd, known));
 }
 
 /* Each kernel's lines below a comment, if there are several. */
@@ -170,7 +183,8 @@ function runUpTo(command: string, file: string, { kernel, at }: {
 
 function oneOperand(command: string, operands: readonly string[], what: string): string {
 	if (operands.length !== 1)
-		throw new UsageError(`${command}: expected ${what}; vmmu help ${command} has examples`);
+		throw new UsageError(
+			`${command}: expected ${what}; vmmu help ${command} has examples`);
 	return operands[0]!;
 }
 
@@ -179,9 +193,7 @@ function show(words: readonly string[]): number {
 		{ ...AT_OPTIONS, save: 'value', json: 'flag' } as const, words);
 	const file = oneOperand('show', operands, 'a litmus program');
 	const runner = runUpTo('show', file, options);
-	const text = options.json
-		? `${JSON.stringify({ schema: JSON_SCHEMA, command: 'show', ...machineJson(runner) },
-			undefined, '\t')}\n`
+	const text = options.json ? json({ command: 'show', ...machineJson(runner) })
 		: machineText(runner);
 
 	if (options.save !== undefined) {
@@ -219,7 +231,8 @@ function hash(words: readonly string[]): number {
 
 	if (file !== '-' && existsSync(file) && isSnapshot(readInput(file))) {
 		if (options.at !== undefined || options.kernel !== undefined)
-			throw new UsageError('hash: --at and --kernel go with a program, not with a snapshot');
+			throw new UsageError(
+				'hash: --at and --kernel go with a program, not with a snapshot');
 		print(`${Machine.restore(readInput(file)).hash()}\n`);
 	} else {
 		print(`${runUpTo('hash', file, options).machine.hash()}\n`);
@@ -244,8 +257,7 @@ function diffSnapshots(words: readonly string[]): number {
 		throw new UsageError(`diff: --limit ${options.limit}: expected a number from 1`);
 	const found = diff(readInput(one), readInput(other), limit);
 	print(options.json
-		? `${JSON.stringify({ schema: JSON_SCHEMA, command: 'diff', differences: found },
-			undefined, '\t')}\n`
+		? json({ command: 'diff', differences: found })
 		: found.map((difference) => `${formatDifference(difference)}\n`).join(''));
 	return found.length ? EX_FAILED : EX_OK;
 }
@@ -256,14 +268,18 @@ function kernels(words: readonly string[]): number {
 
 	if (operands.length)
 		throw new UsageError(`kernels: ${operands[0]} is too much`);
-	print(options.json
-		? `${JSON.stringify({ schema: JSON_SCHEMA, command: 'kernels', default: DEFAULT_KERNEL,
-			releases: ['v5.10', `v5.10.${STABLE_MAX}`], commits: COMMITS }, undefined, '\t')}\n`
-		: `v5.10, v5.10.1 to v5.10.${STABLE_MAX} (default ${DEFAULT_KERNEL}), and with +ID or -ID:\n\n` +
-			`${'commit'.padEnd(14)}${'mainline'.padEnd(10)}${'in v5.10.y'.padEnd(12)}subject\n` +
-			COMMITS.map(({ id, release, stable, subject }) =>
-				`${id.padEnd(14)}${release.padEnd(10)}${(stable ?? '-').padEnd(12)}` +
-				`${wrap(subject, 63).join(`\n${' '.repeat(36)}`)}\n`).join(''));
+	if (options.json) {
+		print(json({ command: 'kernels', default: DEFAULT_KERNEL,
+			releases: ['v5.10', `v5.10.${STABLE_MAX}`], commits: COMMITS }));
+		return EX_OK;
+	}
+	const row = (id: string, mainline: string, stable: string, subject: string): string =>
+		id.padEnd(14) + mainline.padEnd(10) + stable.padEnd(12) +
+		`${wrap(subject, 63).join(`\n${' '.repeat(36)}`)}\n`;
+	print(`v5.10, v5.10.1 to v5.10.${STABLE_MAX} (default ${DEFAULT_KERNEL}), ` +
+		'and with +ID or -ID:\n\n' + row('commit', 'mainline', 'in v5.10.y', 'subject') +
+		COMMITS.map(({ id, release, stable, subject }) =>
+			row(id, release, stable ?? '-', subject)).join(''));
 	return EX_OK;
 }
 
@@ -277,7 +293,8 @@ function help(command?: string): number {
 	const text = helpText(command);
 
 	if (text === undefined)
-		throw new UsageError(`${command} is no command; expected ${oneOf(Object.keys(COMMANDS))}` +
+		throw new UsageError(
+			`${command} is no command; expected ${oneOf(Object.keys(COMMANDS))}` +
 			didYouMean(command!, Object.keys(COMMANDS)));
 	print(text);
 	return EX_OK;
@@ -329,7 +346,9 @@ function failure(error: unknown): number {
 		return EX_IOERR;
 	}
 	const { message, cause, stack } = error as Error;
-	complain(`vmmu: defect of vmmu: ${message}\n${(cause as Error | undefined)?.stack ?? stack}`);
+	complain(
+		`vmmu: defect of vmmu: ` +
+		`${message}\n${(cause as Error | undefined)?.stack ?? stack}`);
 	return EX_SOFTWARE;
 }
 

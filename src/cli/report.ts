@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The forms of output for programs: JSON and KTAP (Documentation/dev-tools/ktap.rst). */
-import { isFailure, isAsking, type Observation } from '../sim/litmus/runner.ts';
-import { commitIds, failureLines, outcomeText, tally, type Run } from './text.ts';
+import { isFailure, type Observation } from '../sim/litmus/runner.ts';
+import { commitIds, failureLines, gotText, tally, type Run } from './text.ts';
 
 /** Version of the JSON; it grows when a reader of the old one could go wrong. */
-export const JSON_SCHEMA = 1;
+const JSON_SCHEMA = 1;
+
+/** What a command says, as JSON. */
+export function json(said: object): string {
+	return `${JSON.stringify({ schema: JSON_SCHEMA, ...said }, undefined, '\t')}\n`;
+}
 
 /* A statement and what it showed. */
 function statementJson(
@@ -14,7 +19,8 @@ function statementJson(
 
 	return {
 		line: at.line, column: statement.span.column, text: statement.text,
-		kind: statement.kind, ...(statement.task === undefined ? {} : { task: statement.task }),
+		kind: statement.kind,
+		...(statement.task === undefined ? {} : { task: statement.task }),
 		outcome,
 		...(during === undefined ? {} : { metInLine: run.statements[during]!.span.line }),
 		...(killed ? { killed } : {}),
@@ -23,18 +29,18 @@ function statementJson(
 
 /** The runs as JSON. */
 export function runsJson(runs: readonly Run[], withTrace: boolean): string {
-	return `${JSON.stringify({
-		schema: JSON_SCHEMA,
+	return json({
 		command: 'run',
 		passed: runs.every(({ failed }) => failed === 0),
 		runs: runs.map((run) => ({
 			file: run.file, kernel: run.kernel, commits: commitIds(run),
-			passed: run.failed === 0, expectations: tally(run), reproduce: run.reproduce,
+			passed: run.failed === 0, expectations: tally(run),
+			reproduce: run.reproduce,
 			hash: run.hash,
 			statements: run.observations.map((seen) => statementJson(run, seen)),
 			...(withTrace ? { trace: run.traceLines, traceLost: run.traceLost } : {}),
 		})),
-	}, undefined, '\t')}\n`;
+	});
 }
 
 /* `#` begins a directive. */
@@ -52,8 +58,7 @@ function ktapRun(run: Run, number: number): string {
 		const failed = isFailure(outcome);
 		const skip = outcome.kind === 'skipped' ? ' # SKIP not for this kernel' : '';
 		if (failed)
-			lines.push(`    # ${description((outcomeText(seen, lineOf) ?? '')
-				.replace('FAIL ', isAsking(statement) ? 'got ' : ''))}`);
+			lines.push(`    # ${description(gotText(seen, lineOf))}`);
 		lines.push(`    ${failed ? 'not ok' : 'ok'} ${i + 1} line ${lineOf(seen.place)}: ` +
 			`${description(statement.text)}${skip}`);
 	});

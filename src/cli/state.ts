@@ -24,7 +24,8 @@ const MiB = 1024 * 1024;
 interface PageRun { readonly first: number; readonly last: number; readonly state: string }
 interface Area {
 	readonly start: string; readonly pages: number; readonly flags: string;
-	readonly backing: string; readonly names: readonly string[]; readonly runs: readonly PageRun[];
+	readonly backing: string; readonly names: readonly string[];
+	readonly runs: readonly PageRun[];
 }
 interface TaskState {
 	readonly pid: number; readonly name: string; readonly cgroup: string;
@@ -71,7 +72,7 @@ function pageStates(
 		const pfn = entry.pfnLow as page;
 		const { low, high } = kpageflags(pfn);
 		const has = (name: KpfName) =>
-			((KPF[name] < 32 ? low >>> KPF[name] : high >>> (KPF[name] - 32)) & 1) !== 0;
+			(((KPF[name] < 32 ? low : high) >>> (KPF[name] % 32)) & 1) !== 0;
 		const flags = SHOWN_FLAGS.filter(has).map((name) => name.toLowerCase());
 		return { pfn, state: ['present', ...(has('LRU') ? [] : ['off-lru']), ...flags,
 			...(pteYoung(task, start + i * PAGE_SIZE) ? ['young'] : [])].join(' ') };
@@ -96,13 +97,15 @@ function areaFlags(vma: vm_area_struct): string {
 	const letter = (flag: number, text: string) => (flags & flag) !== 0 ? text : '-';
 
 	return letter(VM_READ, 'r') + letter(VM_WRITE, 'w') + letter(VM_EXEC, 'x') +
-		((flags & VM_SHARED) !== 0 ? 's' : 'p') + ((flags & VM_LOCKED) !== 0 ? ' locked' : '');
+		((flags & VM_SHARED) !== 0 ? 's' : 'p') +
+		((flags & VM_LOCKED) !== 0 ? ' locked' : '');
 }
 
 function backing(vma: vm_area_struct): string {
 	const file = vmas.vm_file[vma];
 
-	return file ? `inode ${inodes.i_ino[files.f_inode[file]]} page ${vmas.vm_pgoff[vma]}` : 'anon';
+	return file ? `inode ${inodes.i_ino[files.f_inode[file]]} page ${vmas.vm_pgoff[vma]}`
+		: 'anon';
 }
 
 /* The program's names for pages: of tasks' mappings by address. */
@@ -117,7 +120,8 @@ function namesOf({ program }: Runner): Names {
 	program.taskNames.forEach((name, slot) => ofTask.set(taskPid(slot), name));
 	const known = program.mappingNames.map((name, slot) => ({ name, ...mapping(slot) }));
 	return { ofTask,
-		mappings: known.filter(({ name, pid }) => pid && ofTask.get(pid) === name.split('.')[0]) };
+		mappings: known.filter(({ name, pid }) =>
+			pid && ofTask.get(pid) === name.split('.')[0]) };
 }
 
 function areasOf(task: task_struct, names: Names, named: Map<number, string>): Area[] {
@@ -128,7 +132,8 @@ function areasOf(task: task_struct, names: Names, named: Map<number, string>): A
 		const start = vmas.vm_start[vma], end = vmas.vm_end[vma];
 		const count = (end - start) / PAGE_SIZE;
 		const states = pageStates(task, start, count);
-		const here = own.filter((one) => one.start < end && one.start + one.pages * PAGE_SIZE > start);
+		const here = own.filter((one) =>
+			one.start < end && one.start + one.pages * PAGE_SIZE > start);
 		states.forEach(({ pfn }, i) => {
 			const address = start + i * PAGE_SIZE;
 			const by = here.find((one) => address >= one.start &&
@@ -137,7 +142,8 @@ function areasOf(task: task_struct, names: Names, named: Map<number, string>): A
 				named.set(pfn, `${by.name}[${(address - by.start) / PAGE_SIZE}]`);
 		});
 		areas.push({ start: `0x${start.toString(16)}`, pages: count, flags: areaFlags(vma),
-			backing: backing(vma), names: here.map(({ name }) => name), runs: runsOf(states) });
+			backing: backing(vma), names: here.map(({ name }) => name),
+			runs: runsOf(states) });
 	}
 	return areas;
 }
@@ -155,8 +161,10 @@ function cgroupStates(): CgroupState[] {
 		const memory = memcgs.memory[memcg];
 		found.push({ path: cgroup_path(at), current: page_counters.usage[memory],
 			swap: page_counters.usage[memcgs.swap[memcg]],
-			min: limit(page_counters.min[memory]), low: limit(page_counters.low[memory]),
-			high: limit(page_counters.high[memory]), max: limit(page_counters.max[memory]) });
+			min: limit(page_counters.min[memory]),
+			low: limit(page_counters.low[memory]),
+			high: limit(page_counters.high[memory]),
+			max: limit(page_counters.max[memory]) });
 	}
 	return found;
 }
@@ -176,12 +184,15 @@ function lruStates(named: ReadonlyMap<number, string>): LruState[] {
 				const head = lruvecs.lists(lruvec, lru);
 				const members: string[] = [];
 				/* Reclaim takes from the tail. */
-				for (let node = list_heads.prev[head]; node !== head; node = list_heads.prev[node]) {
+				for (let node = list_heads.prev[head]; node !== head;
+					node = list_heads.prev[node]) {
 					const pfn = pages.lru.container_of(node);
 					members.push(named.get(pfn) ?? `pfn ${pfn}`);
 				}
 				if (members.length)
-					found.push({ node: pgdats.node_id[pgdat], cgroup: cgroup_path(at),
+					found.push(
+						{ node: pgdats.node_id[pgdat],
+						cgroup: cgroup_path(at),
 						list: lru_names[lru]!, pages: compress(members) });
 			}
 		}
@@ -197,7 +208,8 @@ export function compress(members: readonly string[]): string[] {
 		const name = match[1] ?? '', n = Number(match[2] ?? match[3]);
 		const run = runs.at(-1);
 		const step = run ? Math.sign(run.last - run.first) : 0;
-		if (run?.name === name && (step ? n === run.last + step : Math.abs(n - run.last) === 1))
+		if (run?.name === name &&
+			(step ? n === run.last + step : Math.abs(n - run.last) === 1))
 			run.last = n;
 		else
 			runs.push({ name, first: n, last: n });
@@ -220,12 +232,14 @@ function machineState(runner: Runner): MachineState {
 		const rss = (counter: number) => get_mm_counter(mm, counter);
 		found.push({ pid: tasks.pid[task], name: task_comm(task),
 			cgroup: cgroup_path(tasks.cgroup[task]),
-			rss: { anon: rss(MM_ANONPAGES), file: rss(MM_FILEPAGES), shmem: rss(MM_SHMEMPAGES),
+			rss: { anon: rss(MM_ANONPAGES), file: rss(MM_FILEPAGES),
+			shmem: rss(MM_SHMEMPAGES),
 				swap: rss(MM_SWAPENTS) },
 			areas: areasOf(task, names, named) });
 	}
 	const { ram, cpus, nodes } = machine.options;
-	return { kernel: machine.kernel.name, line: place ? program.statements[place - 1]!.span.line : 0,
+	return { kernel: machine.kernel.name, line: place ? program.statements[place - 1]!.span.line
+		: 0,
 		hash: machine.hash(), ram, cpus, nodes, tasks: found, cgroups: cgroupStates(),
 		lru: lruStates(named),
 		swaps: machine.readFile('/proc/swaps').trimEnd().split('\n').slice(1)
@@ -248,20 +262,25 @@ function indented(text: string, indent: number): string {
 /** The state of a runner's machine, for people. Numbers are pages. */
 export function machineText(runner: Runner): string {
 	const state = machineState(runner);
-	let text = `${runner.program.file}, ${state.line ? `after line ${state.line}` : 'booted'}, ` +
-		`${state.kernel}, ${state.ram / MiB} MiB, ${state.cpus} CPU${state.cpus > 1 ? 's' : ''}, ` +
+	let text =
+		`${runner.program.file}, ${state.line ? `after line ${state.line}` : 'booted'}, ` +
+		`${state.kernel}, ${state.ram / MiB} MiB, ${state.cpus} ` +
+		`CPU${state.cpus > 1 ? 's' : ''}, ` +
 		`${state.nodes} node${state.nodes > 1 ? 's' : ''}\nhash ${state.hash}\n`;
 
 	text += '\ntasks (rss in pages)\n';
 	for (const { pid, name, cgroup, rss, areas } of state.tasks) {
 		text += `  ${String(pid).padStart(4)} ${name.padEnd(16)}${cgroup.padEnd(12)}` +
-			`${Object.entries(rss).map(([key, value]) => `${key}=${value}`).join(' ')}\n`;
+			Object.entries(rss).map(([key, value]) => `${key}=${value}`).join(' ') +
+			'\n';
 		for (const area of areas) {
-			text += `       ${area.start} ${area.pages} page${area.pages > 1 ? 's' : ''} ` +
-				`${area.flags} ${area.backing} ${area.names.join(' ')}`.trimEnd() + '\n';
+			text += `       ${area.start} ${area.pages} ` +
+				`page${area.pages > 1 ? 's' : ''} ` +
+				`${area.flags} ${area.backing} ${area.names.join(' ')}`.trimEnd() +
+				'\n';
 			for (const { first, last, state: pageState } of area.runs)
-				text += indented(`${`[${first === last ? first : `${first}..${last}`}]`.padEnd(12)}` +
-					`${pageState}`, 9);
+				text += indented(`[${first === last ? first : `${first}..${last}`}]`
+					.padEnd(12) + pageState, 9);
 		}
 	}
 	text += '\ncgroups (pages)\n';

@@ -44,6 +44,10 @@ export function wrap(text: string, width: number): string[] {
 	return lines;
 }
 
+/* The number of a line, in its place. */
+const numbered = (number: string): string =>
+	number.padStart(NUMBER_WIDTH - 2).padEnd(NUMBER_WIDTH);
+
 /* What a statement showed under each kernel. */
 interface Row {
 	readonly number: number;
@@ -124,8 +128,8 @@ export class Table {
 			this.#row(row);
 		if (!this.#runs.some(({ observations }) =>
 			observations.some(({ statement }) => isAsking(statement))))
-			this.#line(`${' '.repeat(NUMBER_WIDTH)}${this.#runs[0]!.statements.length} statements ` +
-				'ran; none asked for anything (show, stat, trace, expect ...)');
+			this.#line(`${numbered('')}${this.#runs[0]!.statements.length} ` +
+				'statements ran; none asked for anything (show, stat, expect ...)');
 		this.#sums();
 		for (const run of this.#runs) {
 			const failures = failureLines(run);
@@ -147,14 +151,16 @@ export class Table {
 		const names = this.#runs.map(({ kernel }) => kernel);
 		/* A long name goes on before a commit. */
 		const heading = (name: string, i: number): string[] =>
-			wrap(`${names.length > 1 ? `[${i + 1}] ` : ''}${name.replace(/(?=[+-])/g, ' ')}`,
-				this.#cellWidth).map((part) => part.replace(/ (?=[+-])/g, ''));
+			wrap((names.length > 1 ? `[${i + 1}] ` : '') +
+				name.replace(/(?=[+-])/g, ' '), this.#cellWidth)
+				.map((part) => part.replace(/ (?=[+-])/g, ''));
 
 		if (this.#beside)
 			this.#cells('', '', names.map(heading), this.#style.bold, false);
 		else
 			names.forEach((name, i) => this.#line(
-				`${`[${i + 1}]`.padStart(NUMBER_WIDTH - 1)} ${this.#style.bold(name)}`));
+				`${`[${i + 1}]`.padStart(NUMBER_WIDTH - 1)} ` +
+				`${this.#style.bold(name)}`));
 	}
 
 	/* One row of the table: a number, a text, and a cell of lines for each column. */
@@ -170,13 +176,14 @@ export class Table {
 		const height = Math.max(left.length, ...cells.map((lines) => lines.length));
 
 		for (let i = 0; i < height; i++) {
-			const head = (i === 0 ? number : '').padStart(NUMBER_WIDTH - 2).padEnd(NUMBER_WIDTH) +
+			const head = numbered(i === 0 ? number : '') +
 				(i === 0 ? left[0]! : `  ${left[i] ?? ''}`).padEnd(this.#textWidth);
 			this.#line(cells.reduce((line, lines, k) => {
 				const part = lines[i] ?? '';
-				const marker = differs[k] && i === 0 ? '! ' : '  ';
-				return line + this.#style.yellow(marker) +
-					this.#coloured(part, style) + ' '.repeat(this.#cellWidth - part.length);
+				const marker = differs[k] && i === 0 ? this.#style.yellow('! ')
+					: '  ';
+				return line + marker + (part && this.#coloured(part, style)) +
+					' '.repeat(this.#cellWidth - part.length);
 			}, head));
 		}
 	}
@@ -199,12 +206,15 @@ export class Table {
 		}
 		const cells = short.map((one) => one!);
 		if (this.#beside) {
-			this.#cells(String(number), text, cells.map((one) => wrap(one, this.#cellWidth)), same);
+			this.#cells(
+				String(number), text,
+				cells.map((one) => wrap(one, this.#cellWidth)), same);
 			return;
 		}
-		const lines = groups(cells.map((one) => [one])).flatMap(({ lines: [one], kernels }, i, all) =>
-			wrap(all.length === 1 ? one! : `${i ? '! ' : ''}[${kernels.join(',')}] ${one}`,
-				this.#cellWidth));
+		const found = groups(cells.map((one) => [one]));
+		const lines = found.flatMap(({ lines: [one], kernels }, i) => wrap(
+			found.length === 1 ? one! : `${i ? '! ' : ''}[${kernels.join(',')}] ${one}`,
+			this.#cellWidth));
 		this.#cells(String(number), text, [lines], same, false);
 	}
 
@@ -213,19 +223,20 @@ export class Table {
 		number: number, text: string, seen: readonly (Observation | undefined)[],
 		short: readonly (string | undefined)[],
 	): void {
-		const cells = seen.map((one, i) => short[i] === undefined ? outcomeLines(one!.outcome)
+		const cells = seen.map((one, i) => short[i] === undefined
+			? outcomeLines(one!.outcome)
 			: [short[i]!]);
 		const found = groups(cells);
 		const several = found.length > 1;
 		const width = several
 			? Math.max(...found.map(({ kernels }) => label(kernels).length)) + 1 : GAP;
 
-		this.#line(`${String(number).padStart(NUMBER_WIDTH - 2).padEnd(NUMBER_WIDTH)}${text}` +
+		this.#line(numbered(String(number)) + text +
 			(found.every(({ lines }) => lines.length === 0) ? ': nothing' : ''));
 		if (found.length === 2) {
 			const [a, b] = found as [Group, Group];
 			for (const { side, line } of align(a.lines, b.lines))
-				this.#entry(side < 0 ? a.kernels : side > 0 ? b.kernels : [], line, width);
+				this.#entry([a.kernels, [], b.kernels][side + 1]!, line, width);
 			return;
 		}
 		for (const { lines, kernels } of found)
@@ -237,8 +248,9 @@ export class Table {
 		const indent = NUMBER_WIDTH + width;
 		const [first, ...rest] = wrap(line, WIDTH - indent - GAP);
 
-		this.#line(' '.repeat(NUMBER_WIDTH) +
-			this.#style.yellow((kernels.length ? label(kernels) : '').padEnd(width)) + first!);
+		this.#line(numbered('') +
+			(kernels.length ? this.#style.yellow(label(kernels).padEnd(width))
+				: ' '.repeat(width)) + first!);
 		for (const part of rest)
 			this.#line(' '.repeat(indent + GAP) + part);
 	}
@@ -258,6 +270,7 @@ export class Table {
 			this.#cells('', 'result', sums.map((sum) => [sum]), same, false);
 		else
 			sums.forEach((sum, i) => this.#line(
-				`${`[${i + 1}]`.padStart(NUMBER_WIDTH - 1)} ${this.#coloured(sum, same)}`));
+				`${`[${i + 1}]`.padStart(NUMBER_WIDTH - 1)} ` +
+				`${this.#coloured(sum, same)}`));
 	}
 }

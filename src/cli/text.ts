@@ -38,7 +38,8 @@ export function countsText(counts: PageCounts): string {
 		'writeback'] as const;
 
 	return [`present=${present}`, ...(lru === present ? [] : [`lru=${lru}`]),
-		...shown.filter((key) => rest[key] !== 0).map((key) => `${key}=${rest[key]}`)].join(' ');
+		...shown.flatMap((key) => rest[key] === 0 ? [] : [`${key}=${rest[key]}`])]
+		.join(' ');
 }
 
 /** key=value of what is not 0; all of it if it was asked for by name. */
@@ -137,11 +138,17 @@ export function placeOf(file: string, { statement }: Observation): string {
 	return `${file}:${statement.span.line}:${statement.span.column}`;
 }
 
+/** What a failure showed instead. */
+export function gotText(seen: Observation, lineOf: (place: number) => number): string {
+	return (outcomeText(seen, lineOf) ?? '')
+		.replace('FAIL ', seen.outcome.kind === 'expect' ? 'got ' : '');
+}
+
 /** One line for each failure of a run. */
 export function failureLines(run: Run): string[] {
 	const lineOf = (place: number) => run.statements[place]!.span.line;
 
 	return run.observations.filter(({ outcome }) => isFailure(outcome)).map((seen) =>
 		`${placeOf(run.file, seen)}: ${seen.statement.text}: ` +
-		`${(outcomeText(seen, lineOf) ?? '').replace('FAIL ', 'got ')}`);
+		`${gotText(seen, lineOf)}`);
 }

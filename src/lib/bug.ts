@@ -12,6 +12,19 @@ export class KernelBug extends Error {
 	}
 }
 
+/** The kernel gives up, as it would on real hardware: no defect. */
+export class KernelPanic extends Error {
+	constructor(message: string) {
+		super(message);
+		this.name = 'KernelPanic';
+	}
+}
+
+/** @throws KernelPanic always */
+export function panic(message: string): never {
+	throw new KernelPanic(message);
+}
+
 /** @throws KernelBug always */
 export function BUG(invariant: string): never {
 	throw new KernelBug(invariant);

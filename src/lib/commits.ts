@@ -62,6 +62,17 @@ export const MEMCG_PROHIBIT_EXCEEDING_THE_LIMIT_OF_DYING_TASKS = commit(
 export const OOM_KILL_DELAY_THE_OOM_REAPER = commit(
 	'e4a38402c36e', 'v5.18', 'v5.10.113',
 	'oom_kill.c: futex: delay the OOM reaper to allow time for proper futex cleanup');
+export const MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED = commit(
+	'5abfd71d936a', 'v5.18', 'v5.10.111',
+	"mm: don't skip swap entry even if zap_details specified");
+export const MM_FIX_CLEAR_REFS_WRITE_LOCKING = commit(
+	'29a951dfb3c3', 'v5.11', 'v5.10.9', 'mm: fix clear_refs_write locking');
+export const MM_DONT_PLAY_GAMES_WITH_PINNED_PAGES_IN_CLEAR_PAGE_REFS = commit(
+	'9348b73c2e1b', 'v5.11', 'v5.10.9',
+	"mm: don't play games with pinned pages in clear_page_refs");
+export const MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY = commit(
+	'912efa17e512', 'v5.12', 'v5.10.20',
+	'mm: proc: Invalidate TLB after clearing soft-dirty page state');
 
 /** Every commit that can be switched; a commit's number is its place here. */
 export const COMMITS: readonly Commit[] = table;

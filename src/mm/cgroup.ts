@@ -174,7 +174,6 @@ export function css_next_child(pos: mem_cgroup, parent: mem_cgroup): mem_cgroup 
 
 /** @ported v5.10 */
 export function css_next_descendant_pre(pos: mem_cgroup, root: mem_cgroup): mem_cgroup {
-	/* if first iteration, visit root */
 	if (!pos)
 		return root;
 
@@ -443,7 +442,7 @@ export function css_killed_work_fn(css: mem_cgroup): void {
 		const parent = memcgs.parent[css];
 		offline_css(css);
 		css_put(css);
-		/* css can't go away while we're holding an online count of its parent */
+		/* There still: this css was one in its count of those online. */
 		css = parent;
 	} while (css && --memcgs.online_cnt[css] === 0);
 }
@@ -474,7 +473,7 @@ export function cgroup_destroy_locked(cgrp: cgroup): number {
 	cgroups.dead[cgrp] = 1;
 	if (cgroups.memcg[cgrp])
 		kill_css(cgroups.memcg[cgrp]);
-	/* put the base reference */
+	/* its own, of cgroup_create() */
 	cgroup_put(cgrp);
 	return 0;
 }
@@ -496,7 +495,7 @@ export function cgroup_rmdir(cgrp: cgroup): number {
 export function cgroup_migrate_vet_dst(dst_cgrp: cgroup): number {
 	if (!cgroups.parent[dst_cgrp])
 		return 0;
-	/* apply no-internal-process constraint */
+	/* Tasks are in the leaves only, where it comes to controllers. */
 	return cgroups.subtree_control[dst_cgrp] ? -EBUSY : 0;
 }
 

@@ -19,6 +19,7 @@ import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_INSTRUCTION, FAULT_FLAG_INTERRUPTIBL
 	from './mm_types.ts';
 import { expand_stack, find_vma } from './mmap.ts';
 import { pagefault_out_of_memory } from './oom_kill.ts';
+import { ptl_is_held } from './ptlock.ts';
 
 /** What page_fault() says: run the access again, or why not. Signals are their numbers. */
 export const FAULT_RETRY_ACCESS = 0, FAULT_SIGBUS = 7, FAULT_SIGKILL = 9, FAULT_SIGSEGV = 11,
@@ -67,6 +68,22 @@ export function fault_in_kernel_space(address: number): boolean {
 	return address < 0 || address >= TASK_SIZE;
 }
 
+/**
+ * A WouldBlock comes out of a fault: what it held is given back but for the mmap lock.
+ * @throws error if it is anything else
+ * @custom the kernel's task sleeps in the middle
+ */
+function leave_blocked(
+	error: unknown, mm: mm_struct, readers: number, address: number, flags: number,
+): number {
+	if (!(error instanceof WouldBlock))
+		throw error;
+	mms.mmap_lock[mm] = readers;
+	if (flags & FAULT_FLAG_TRIED)
+		tasks.fault_tried[current()] = address + 1;
+	return FAULT_WOULD_BLOCK;
+}
+
 /** @ported v5.10 static; all accesses are user mode's */
 function do_user_addr_fault(hw_error_code: number, address: number): number {
 	const tsk = current();
@@ -85,6 +102,10 @@ function do_user_addr_fault(hw_error_code: number, address: number): number {
 	const readers = mms.mmap_lock[mm];
 	if (!mmap_read_trylock(mm))
 		return FAULT_WOULD_BLOCK;
+	/* It waited in its second try when it was left: there it goes on. */
+	if (tasks.fault_tried[tsk] === address + 1)
+		flags |= FAULT_FLAG_TRIED;
+	tasks.fault_tried[tsk] = 0;
 	for (;;) {
 		const vma = find_vma(mm, address);
 		if (!vma)
@@ -92,34 +113,37 @@ function do_user_addr_fault(hw_error_code: number, address: number): number {
 		if (vmas.vm_start[vma] > address) {
 			if (!(vmas.vm_flags[vma] & VM_GROWSDOWN))
 				return bad_area(mm);
-			if (expand_stack(vma, address))
-				return bad_area(mm);
+			try {
+				if (expand_stack(vma, address))
+					return bad_area(mm);
+			} catch (error) {
+				return leave_blocked(error, mm, readers, address, flags);
+			}
 		}
 
 		if (access_error(hw_error_code, vma))
 			return bad_area(mm);
+		if (ptl_is_held(mm, address)) {
+			mms.mmap_lock[mm] = readers;
+			return FAULT_WOULD_BLOCK;
+		}
 
 		let fault: number;
 		try {
 			fault = handle_mm_fault(vma, address, flags);
 		} catch (error) {
-			if (!(error instanceof WouldBlock))
-				throw error;
-			mms.mmap_lock[mm] = readers;
-			return FAULT_WOULD_BLOCK;
+			return leave_blocked(error, mm, readers, address, flags);
 		}
 
 		/* Killed while it waited. */
 		if ((fault & VM_FAULT_RETRY) && tasks.sigkill[tsk]) {
-			mms.mmap_lock[mm] = readers;
+			VM_BUG_ON(mms.mmap_lock[mm] !== readers, 'VM_FAULT_RETRY with the mmap lock held');
 			return FAULT_SIGKILL;
 		}
 
 		/* The lock is gone with VM_FAULT_RETRY: once more, and then wait with it held. */
 		if (fault & VM_FAULT_RETRY) {
-			mms.mmap_lock[mm] = readers;
-			if (flags & FAULT_FLAG_TRIED)
-				return FAULT_WOULD_BLOCK;
+			VM_BUG_ON(mms.mmap_lock[mm] !== readers, 'VM_FAULT_RETRY with the mmap lock held');
 			flags |= FAULT_FLAG_TRIED;
 			mmap_read_lock(mm);
 			continue;

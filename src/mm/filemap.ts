@@ -90,7 +90,7 @@ function page_cache_delete(mapping: address_space, page: page, shadow: number): 
 		xas_init_marks(mapping, index);
 
 	set_page_mapping(page, NULL);
-	/* page->index stays: truncation relies upon it */
+	/* page->index stays for who met the page before */
 
 	if (shadow)
 		nrexceptional[mapping] += nr;
@@ -433,7 +433,7 @@ export function end_page_writeback(page: page): void {
 		rotate_reclaimable_page(page);
 	}
 
-	/* Writeback has no reference of its own. */
+	/* Truncation may free it as soon as the flag is off. */
 	get_page(page);
 	if (!test_clear_page_writeback(page))
 		BUG(`writeback of page ${page} ends but never began`);
@@ -484,6 +484,7 @@ export function fault_flag_allow_retry_first(flags: number): boolean {
 
 /**
  * True with the page locked and mmap_lock held.
+ * @throws WouldBlock, the caller's reference dropped
  * @reduced where the lock is not released by the I/O under way, the retry comes at once: the
  * fault handler waits by wait_page_unlocked(), with nothing held
  */
@@ -497,12 +498,13 @@ export function __lock_page_or_retry(page: page, mm: mm_struct, flags: number): 
 		return false;
 	}
 	if (flags & FAULT_FLAG_KILLABLE) {
+		wait_or_put(page);
 		if (__lock_page_killable(page)) {
 			mmap_read_unlock(mm);
 			return false;
 		}
 	} else {
-		__lock_page(page);
+		lock_page_or_put(page);
 	}
 	return true;
 }

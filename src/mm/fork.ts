@@ -32,7 +32,7 @@ import { __vma_link_rb, arch_pick_mmap_layout, exit_mmap, vm_stat_account } from
 import { mmu_notifier_subscriptions_destroy, mmu_notifier_subscriptions_init }
 	from './mmu_notifier.ts';
 import { NR_CPUS } from './mmzone.ts';
-import { exit_oom_victim, tsk_is_oom_victim } from './oom_kill.ts';
+import { exit_oom_victim } from './oom_kill.ts';
 import { pgd_alloc, pgd_free } from './pgtable.ts';
 import { anon_vma_fork } from './rmap.ts';
 import { i_mmap_lock_write, i_mmap_unlock_write } from './rmap_types.ts';
@@ -112,6 +112,7 @@ export function vm_area_dup(orig: vm_area_struct): vm_area_struct {
 		vmas.vm_pgoff[new_] = vmas.vm_pgoff[orig];
 		vmas.vm_file[new_] = vmas.vm_file[orig];
 		vmas.vm_private_data[new_] = vmas.vm_private_data[orig];
+		vmas.swap_readahead_info[new_] = vmas.swap_readahead_info[orig];
 		INIT_LIST_HEAD(vmas.anon_vma_chain(new_));
 	}
 	return new_;
@@ -375,6 +376,7 @@ function dup_mm(tsk: task_struct, oldmm: mm_struct): mm_struct {
 	mms.highest_vm_end[mm] = mms.highest_vm_end[oldmm];
 	mms.start_brk[mm] = mms.start_brk[oldmm];
 	mms.brk[mm] = mms.brk[oldmm];
+	mms.tlb_flush_batched[mm] = mms.tlb_flush_batched[oldmm];
 	mm = mm_init(mm, tsk);
 	if (!mm)
 		return mm;
@@ -671,7 +673,7 @@ export function exit_mm(): void {
 	enter_lazy_tlb(mm, smp_processor_id());
 	mm_update_next_owner(mm);
 	mmput(mm);
-	if (tsk_is_oom_victim(task))
+	if (tasks.memdie[task])
 		exit_oom_victim();
 }
 

@@ -278,7 +278,7 @@ function __get_user_pages(
 					ret = 0;
 				break out;
 			} else if (page === -EEXIST) {
-				/* There is an entry but no struct page. */
+				/* of a frame that is not counted: only its address could be told */
 				break next_page;
 			} else if (page < 0) {
 				ret = page;
@@ -401,7 +401,9 @@ function __get_user_pages_locked(
 		start += PAGE_SIZE;
 	}
 	if (lock_dropped && locked!.v) {
-		/* The caller shall know that the lock was dropped. */
+		/*
+		 * What the caller looked up before is void: dropped for good, so that it sees that.
+		 */
 		mmap_read_unlock(mm);
 		locked!.v = 0;
 	}

@@ -26,7 +26,7 @@ export const GFP_RECLAIM_MASK = __GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS
 export const GFP_BOOT_MASK = __GFP_BITS_MASK & ~(__GFP_RECLAIM | __GFP_IO | __GFP_FS);
 export const GFP_CONSTRAINT_MASK = __GFP_HARDWALL | __GFP_THISNODE;
 
-/** Reclaim attempts without progress before the OOM killer. */
+/** How often in a row reclaim may get nothing before somebody is killed. */
 export const MAX_RECLAIM_RETRIES = 16;
 /** Allocations of a higher order may fail rather than kill. */
 export const PAGE_ALLOC_COSTLY_ORDER = 3;

@@ -71,7 +71,7 @@ export function vma_interval_tree_iter_next(
 	return vma_interval_tree.iter_next(node, start, last);
 }
 
-/** Insert node immediately after prev in the interval tree. @ported v5.10 */
+/** Insert a copy of prev's area, so that walks meet it next after prev. @ported v5.10 */
 export function vma_interval_tree_insert_after(
 	node: vm_area_struct, prev: vm_area_struct, mapping: address_space,
 ): void {

@@ -69,7 +69,7 @@ function madvise_need_mmap_write(behavior: number): boolean {
 	case MADV_FREE:
 		return false;
 	default:
-		/* be safe, default to 1. list exceptions explicitly */
+		/* the lock of those that may split or merge areas serves for any advice */
 		return true;
 	}
 }
@@ -204,7 +204,7 @@ function force_shm_swapin_readahead(
 		if (page)
 			put_page(page);
 	}
-	/* Push any new pages onto the LRU now */
+	/* Reclaim cannot find what is in a pagevec. */
 	lru_add_drain();
 }
 
@@ -221,7 +221,7 @@ function madvise_willneed(
 	prev.v = vma;
 	if (!file) {
 		walk_page_range(mm, start, end, swapin_walk_ops, vma);
-		/* Push any new pages onto the LRU now */
+		/* Reclaim cannot find what is in a pagevec. */
 		lru_add_drain();
 		return 0;
 	}
@@ -266,7 +266,7 @@ function madvise_cold_or_pageout_pte_range(
 		if (!page)
 			continue;
 
-		/* Do not interfere with other mappings of this page and non-LRU page. */
+		/* Others that map it may want it; who isolated it has it in hand. */
 		if (!PageLRU(page) || page_mapcount(page) !== 1)
 			continue;
 
@@ -427,7 +427,6 @@ function madvise_free_single_vma(
 	const mm = vmas.vm_mm[vma];
 	const range = new mmu_notifier_range();
 
-	/* MADV_FREE works for only anon vma at the moment */
 	if (!vma_is_anonymous(vma))
 		return -EINVAL;
 
@@ -567,7 +566,7 @@ export function do_madvise(
 	if (offset_in_page(start))
 		return error;
 	const len = PAGE_ALIGN(len_in);
-	/* Check to see whether len was rounded up from small -ve to zero */
+	/* so large that it wrapped when it was aligned */
 	if (len_in && !len)
 		return error;
 	const end = start + len;

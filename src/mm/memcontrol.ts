@@ -103,7 +103,7 @@ export function mem_cgroup_protection(
 	root: mem_cgroup, memcg: mem_cgroup, min: out<number>, low: out<number>,
 ): void {
 	min.v = low.v = 0;
-	/* see the kernel's comment: the target's effective values can be stale */
+	/* the target's own are not worked out in its walk: they may be of an earlier one */
 	if (root === memcg)
 		return;
 	min.v = emin[memcg_memory[memcg]];
@@ -112,7 +112,7 @@ export function mem_cgroup_protection(
 
 /** @ported v5.10 include/linux/memcontrol.h:mem_cgroup_supports_protection() */
 export function mem_cgroup_supports_protection(memcg: mem_cgroup): boolean {
-	/* The root memcg doesn't account charges. */
+	/* its usage is not counted */
 	return !mem_cgroup_is_root(memcg);
 }
 
@@ -277,7 +277,7 @@ export function __mod_lruvec_page_state(page: page, idx: number, val: number): v
 	const memcg = page_mem_cgroup[compound_head(page)];
 	const pgdat = page_pgdat(page);
 
-	/* Untracked pages have no memcg, no lruvec. Update only the node */
+	/* not charged: only the node counts it */
 	if (!memcg) {
 		__mod_node_page_state(pgdat, idx, val);
 		return;
@@ -303,10 +303,14 @@ export function count_memcg_page_event(page: page, idx: number): void {
 
 /** @ported v5.10 include/linux/memcontrol.h:count_memcg_event_mm() */
 export function count_memcg_event_mm(mm: mm_struct, idx: number): void {
+	count_memcg_events_mm(mm, idx, 1);
+}
+/** @custom count_memcg_event_mm() of any number */
+export function count_memcg_events_mm(mm: mm_struct, idx: number, count: number): void {
 	const memcg = mem_cgroup_from_task(mm_owner[mm]);
 
 	if (memcg)
-		__count_memcg_events(memcg, idx, 1);
+		__count_memcg_events(memcg, idx, count);
 }
 
 /**
@@ -459,10 +463,8 @@ export function parent_nodeinfo(pn: mem_cgroup_per_node, nid: number): mem_cgrou
 export function __mod_memcg_lruvec_state(lruvec: lruvec, idx: number, val: number): void {
 	const pn = lruvec as number as mem_cgroup_per_node;
 
-	/* Update memcg */
 	__mod_memcg_state(pn_memcg[pn], idx, val);
 
-	/* Update lruvec */
 	lruvec_stat_local[pn * NR_VM_NODE_STAT_ITEMS + idx]! += val;
 
 	const threshold = vmstat_item_in_bytes(idx)
@@ -485,10 +487,8 @@ export function __mod_memcg_lruvec_state(lruvec: lruvec, idx: number, val: numbe
  * @ported v5.10
  */
 export function __mod_lruvec_state(lruvec: lruvec, idx: number, val: number): void {
-	/* Update node */
 	__mod_node_page_state(lruvec_pgdat[lruvec], idx, val);
 
-	/* Update memcg and lruvec */
 	__mod_memcg_lruvec_state(lruvec, idx, val);
 }
 
@@ -519,7 +519,7 @@ export function memcg_events_local(memcg: mem_cgroup, event: number): number {
 
 /** @reduced nr_page_events, which pace the thresholds and the soft limit of cgroup v1 */
 export function mem_cgroup_charge_statistics(memcg: mem_cgroup, nr_pages: number): void {
-	/* pagein of a big page is an event. So, ignore page size */
+	/* One event, however many base pages it has. */
 	__count_memcg_events(memcg, nr_pages > 0 ? PGPGIN : PGPGOUT, 1);
 }
 
@@ -554,7 +554,7 @@ export function get_mem_cgroup_from_mm(mm: mm_struct): mem_cgroup {
 export function get_mem_cgroup_from_page(page: page): mem_cgroup {
 	const memcg = page_mem_cgroup[page];
 
-	/* Page should not get uncharged and freed memcg under us. */
+	/* A memcg that is going has no reference to give: the root stands in. */
 	if (!memcg || !css_tryget(memcg))
 		return ROOT_MEM_CGROUP;
 	return memcg;
@@ -598,8 +598,8 @@ export function mem_cgroup_iter(
 			css = css_next_descendant_pre(css, root);
 			if (!css) {
 				/*
-				 * Reclaimers that share the walk see at least one group, even if
-				 * they come right at its end.
+				 * Who joins a walk after its last group would get nothing: he
+				 * starts it anew.
 				 */
 				if (!prev)
 					continue;
@@ -764,7 +764,6 @@ export function memory_stat_format(memcg: mem_cgroup): string {
 			text += `slab ${slab}\n`;
 		}
 	}
-	/* Accumulated memory events */
 	const event = (name: string, ...items: number[]): void => {
 		const sum = items.reduce((n, item) => n + memcg_events(memcg, item), 0);
 		text += `${name} ${sum}\n`;
@@ -1078,7 +1077,10 @@ export function mem_cgroup_handle_over_high(): void {
 			const nr_reclaimed = reclaim_high(
 				memcg, in_retry ? SWAP_CLUSTER_MAX : nr_pages, GFP_KERNEL);
 
-			/* memory.high is breached and reclaim is unable to keep up. */
+			/*
+			 * By how much it is still above memory.high decides how long the task
+			 * waits.
+			 */
 			penalty_jiffies = calculate_high_delay(
 				memcg, nr_pages, mem_find_max_overage(memcg));
 			penalty_jiffies += calculate_high_delay(
@@ -1133,7 +1135,10 @@ export function try_charge(memcg: mem_cgroup, gfp_mask: gfp_t, nr_pages: number)
 						batch = nr_pages;
 						continue retry;
 					}
-					/* Atomic allocations have no reserve: let them pass. */
+					/*
+					 * Who cannot wait goes over the limit; others reclaim for
+					 * it.
+					 */
 					if ((gfp_mask & __GFP_ATOMIC) !== 0)
 						break force;
 					const may_exceed = !applied(
@@ -1161,7 +1166,7 @@ export function try_charge(memcg: mem_cgroup, gfp_mask: gfp_t, nr_pages: number)
 					}
 					if ((gfp_mask & __GFP_NORETRY) !== 0)
 						break nomem;
-					/* Some came free, though the limit is still exceeded. */
+					/* Worth another round before anybody is killed. */
 					if (nr_reclaimed &&
 						nr_pages <= 1 << PAGE_ALLOC_COSTLY_ORDER)
 						continue retry;
@@ -1174,7 +1179,10 @@ export function try_charge(memcg: mem_cgroup, gfp_mask: gfp_t, nr_pages: number)
 
 					if (may_exceed && fatal_signal_pending(current()))
 						break force;
-					/* Avoid an endless loop of tasks that OOM passes by */
+					/*
+					 * The killer, too, leaves it alone: without this it would
+					 * come here for ever.
+					 */
 					if (!may_exceed && passed_oom && task_is_dying())
 						break nomem;
 					const oom_status = mem_cgroup_oom(
@@ -1206,7 +1214,7 @@ export function try_charge(memcg: mem_cgroup, gfp_mask: gfp_t, nr_pages: number)
 		if ((gfp_mask & __GFP_NOFAIL) === 0)
 			return -ENOMEM;
 	}
-	/* More memory will be freed very soon: go over the limit for now. */
+	/* It must not fail, or the pages are back soon: past the limit. */
 	page_counter_charge(memcg_memory[memcg], nr_pages);
 	return 0;
 }
@@ -1294,7 +1302,7 @@ export function mem_cgroup_id_put_many(memcg: mem_cgroup, n: number): void {
 	VM_BUG_ON(id_ref[memcg] < 0, 'mem_cgroup_id: more puts than gets');
 	if (id_ref[memcg] === 0) {
 		mem_cgroup_id_remove(memcg);
-		/* Memcg ID pins CSS */
+		/* the one that the ID held */
 		css_put(memcg);
 	}
 }
@@ -1431,7 +1439,7 @@ export function mem_cgroup_css_alloc(parent: mem_cgroup): mem_cgroup {
 
 /** @ported v5.10 static */
 export function mem_cgroup_css_online(memcg: mem_cgroup): number {
-	/* Online state pins memcg ID, memcg ID pins CSS */
+	/* One on the ID while it is online; the ID has one on the css. */
 	id_ref[memcg] = 1;
 	css_get(memcg);
 	return 0;
@@ -1765,7 +1773,7 @@ export function effective_protection(
 export function mem_cgroup_calculate_protection(root: mem_cgroup, memcg: mem_cgroup): void {
 	if (!root)
 		root = root_mem_cgroup;
-	/* Effective values of the reclaim targets are ignored so they can be stale. */
+	/* mem_cgroup_protection() does not read the target's own. */
 	if (memcg === root)
 		return;
 
@@ -1802,7 +1810,7 @@ export function mem_cgroup_charge(page: page, mm: mm_struct, gfp_mask: gfp_t): n
 
 	if (PageSwapCache(page)) {
 		VM_BUG_ON_PAGE(!PageLocked(page), page, 'mem_cgroup_charge: not locked');
-		/* Every swap fault against a page tries to charge it. */
+		/* charged by an earlier fault on it */
 		if (page_mem_cgroup[compound_head(page)])
 			return 0;
 		memcg = mem_cgroup_from_id(lookup_swap_cgroup_id(page_private(page)));
@@ -1844,7 +1852,7 @@ export function uncharge_batch(): void {
 	if (!mem_cgroup_is_root(ug.memcg))
 		page_counter_uncharge(memcg_memory[ug.memcg], ug.nr_pages);
 	__count_memcg_events(ug.memcg, PGPGOUT, ug.pgpgout);
-	/* drop reference from uncharge_page */
+	/* the batch's, of uncharge_page() */
 	css_put(ug.memcg);
 }
 
@@ -1861,7 +1869,7 @@ export function uncharge_page(page: page): void {
 			uncharge_gather_clear();
 		}
 		ug.memcg = memcg;
-		/* pairs with css_put in uncharge_batch */
+		/* kept until the batch is done */
 		css_get(memcg);
 	}
 	ug.nr_pages += compound_nr(page);
@@ -1915,15 +1923,15 @@ export function mem_cgroup_migrate(oldpage: page, newpage: page): void {
 	VM_BUG_ON_PAGE(PageTransHuge(oldpage) !== PageTransHuge(newpage), newpage,
 		'mem_cgroup_migrate: huge and not');
 
-	/* Page cache replacement: new page already charged? */
+	/* charged when it came into the page cache */
 	if (page_mem_cgroup[newpage])
 		return;
-	/* Swapcache readahead pages can get replaced before being charged */
+	/* read ahead from swap: nobody's yet */
 	const memcg = page_mem_cgroup[oldpage];
 	if (!memcg)
 		return;
 
-	/* Force-charge the new page. The old one will be freed soon */
+	/* Past the limit if need be: the old page's charge goes with it. */
 	const nr_pages = thp_nr_pages(newpage);
 	page_counter_charge(memcg_memory[memcg], nr_pages);
 	css_get(memcg);
@@ -1973,7 +1981,7 @@ export function mem_cgroup_try_charge_swap(page: page, entry: swp_entry_t): numb
 	const nr_pages = thp_nr_pages(page);
 	let memcg = page_mem_cgroup[page];
 
-	/* Readahead page, never charged */
+	/* read ahead from swap: nobody's yet */
 	if (!memcg)
 		return 0;
 	if (!entry) {
@@ -1989,7 +1997,7 @@ export function mem_cgroup_try_charge_swap(page: page, entry: swp_entry_t): numb
 		mem_cgroup_id_put(memcg);
 		return -ENOMEM;
 	}
-	/* Get references for the tail pages, too */
+	/* one for each slot; the first is there */
 	if (nr_pages > 1)
 		mem_cgroup_id_get_many(memcg, nr_pages - 1);
 	const oldid = swap_cgroup_record(entry, mem_cgroup_id(memcg), nr_pages);

@@ -35,7 +35,7 @@ export const page_counters = struct<page_counter>()('page_counter', 2 * MEM_CGRO
 	parent: to<page_counter>(),
 	/* the mem_cgroup that it is a member of; 0 for none */
 	container: to<mem_cgroup>(),
-	/* effective memory.min and memory.min usage tracking */
+	/* how much memory.min protects here, and of what children use how much it could */
 	emin: f64,
 	min_usage: f64,
 	children_min_usage: f64,

@@ -23,13 +23,16 @@ import { ilog2 } from '../lib/bitops.ts';
 import { BUG, BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE, WouldBlock } from '../lib/bug.ts';
 import { EAGAIN, EINVAL, ENOMEM } from '../lib/errno.ts';
 import { list_add, list_empty } from '../lib/list.ts';
+import { MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED, applied } from '../lib/commits.ts';
 import { point, scheduling_point } from '../lib/points.ts';
 import { global_f64, global_s32, type out } from '../lib/struct.ts';
 import { current } from './current.ts';
+import { maybe_unlock_mmap_for_io } from './filemap.ts';
+import { fput } from './fs.ts';
 import { GFP_HIGHUSER_MOVABLE, GFP_KERNEL, __GFP_FS, __GFP_IO, __GFP_ZERO } from './gfp.ts';
 import { is_cow_mapping } from './internal.ts';
 import { vma_interval_tree_iter_first, vma_interval_tree_iter_next } from './interval_tree.ts';
-import { count_memcg_event_mm, mem_cgroup_charge, mem_cgroup_enter_user_fault,
+import { count_memcg_event_mm, count_memcg_events_mm, mem_cgroup_charge, mem_cgroup_enter_user_fault,
 	mem_cgroup_exit_user_fault, mem_cgroup_oom_synchronize, mem_cgroup_swap_full,
 	task_in_memcg_oom } from './memcontrol.ts';
 import { munlock_vma_page } from './mlock.ts';
@@ -42,7 +45,7 @@ import { FAULT_FLAG_MKWRITE, FAULT_FLAG_TRIED, FAULT_FLAG_USER, FAULT_FLAG_WRITE
 	MM_SWAPENTS, NR_MM_COUNTERS, VM_FAULT_DONE_COW, VM_FAULT_ERROR, VM_FAULT_LOCKED,
 	VM_FAULT_MAJOR, VM_FAULT_NOPAGE, VM_FAULT_OOM, VM_FAULT_RETRY, VM_FAULT_SIGBUS,
 	VM_FAULT_WRITE, VM_HUGETLB, VM_LOCKED, VM_MIXEDMAP, VM_PFNMAP, VM_SEQ_READ, VM_SHARED,
-	VM_WRITE, address_spaces, files, mms, pages, tasks, vmas, type address_space,
+	VM_WRITE, address_spaces, files, mms, pages, tasks, vmas, type address_space, type file,
 	type mm_struct, type page, type pte_t, type ptep, type swp_entry_t, type task_struct,
 	type vm_area_struct } from './mm_types.ts';
 import { unlink_file_vma } from './mmap.ts';
@@ -75,7 +78,7 @@ import { SWP_SYNCHRONOUS_IO, swap_infos } from './swap_types.ts';
 import { __swap_count, add_swap_count_continuation, free_swap_and_cache, reuse_swap_page,
 	swap_duplicate, swap_free, swp_swap_info, try_to_free_swap } from './swapfile.ts';
 import { vm_operations, type vm_fault } from './vm_ops.ts';
-import { PGFAULT, PGMAJFAULT, PGREUSE, count_vm_event } from './vmstat.ts';
+import { PGFAULT, PGMAJFAULT, PGREUSE, count_vm_event, count_vm_events } from './vmstat.ts';
 import { workingset_refault } from './workingset.ts';
 
 /* The pages that a vma's table entries name through a special entry and that are no struct page. */
@@ -402,7 +405,7 @@ const prealloc: out<page> = { v: 0 as page };
 
 /**
  * Copy a page that may be pinned for DMA. 0 done, 1 share it instead, -EAGAIN: allocate first.
- * @ported v5.10 static
+ * @ported v5.10 static; with v5.10.153's check for a page of a file, where older ones stop at a BUG
  */
 function copy_present_page(
 	dst_vma: vm_area_struct, src_vma: vm_area_struct, dst_pte: ptep, _src_pte: ptep,
@@ -415,6 +418,9 @@ function copy_present_page(
 	if (!mms.has_pinned[src_mm])
 		return 1;
 	if (!page_maybe_dma_pinned(page))
+		return 1;
+	/* The child's vma has no anon_vma where the parent's has no anonymous page. */
+	if (!PageAnon(page))
 		return 1;
 
 	const new_page = prealloc.v;
@@ -492,12 +498,13 @@ function copy_pte_range(
 	again: for (;;) {
 		let entry: swp_entry_t = 0;
 
-		init_rss_vec(rss);
 		let dst_pte = pte_alloc_map(dst_mm, dst_pmd, addr);
 		if (!dst_pte) {
 			ret = -ENOMEM;
 			break again;
 		}
+		/* Not before: the allocation may have run others, who use it too. */
+		init_rss_vec(rss);
 		let src_pte = pte_offset_map(src_pmd, addr);
 		do {
 			const pte = ram[src_pte]!;
@@ -603,7 +610,7 @@ export function copy_page_range(dst_vma: vm_area_struct, src_vma: vm_area_struct
 	const dst_mm = vm_mm[dst_vma], src_mm = vm_mm[src_vma];
 	let next: number;
 
-	/* What faults can fill in again is not copied. */
+	/* The child's own faults find all of it in the file. */
 	if (!(vm_flags[src_vma] & (VM_HUGETLB | VM_PFNMAP | VM_MIXEDMAP)) &&
 	    !vmas.anon_vma[src_vma])
 		return 0;
@@ -634,6 +641,15 @@ export function copy_page_range(dst_vma: vm_area_struct, src_vma: vm_area_struct
 	if (range)
 		mmu_notifier_invalidate_range_end(range);
 	return ret;
+}
+
+/** Private copies too. @ported v5.10 static */
+function should_zap_cows(details: zap_details | null): boolean {
+	if (!details)
+		return true;
+	if (!applied(MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED /* 5abfd71d936a, v5.18 */))
+		return false;
+	return !details.check_mapping;
 }
 
 /** @ported v5.10 static; need_resched() is never set */
@@ -686,7 +702,7 @@ function zap_pte_range(
 						}
 					}
 				}
-			} else if (!details) {
+			} else if (should_zap_cows(details)) {
 				const entry = pte_to_swp_entry(ptent, hi);
 
 				if (!non_swap_entry(entry)) {
@@ -894,7 +910,7 @@ function do_page_mkwrite(vmf: vm_fault): number {
 	return ret;
 }
 
-/** @reduced no file time; the mmap lock is kept while dirty pages are balanced: nobody waits */
+/** @reduced no file time */
 function fault_dirty_shared_page(vmf: vm_fault): number {
 	const vma = vmf.vma;
 	const page = vmf.page;
@@ -905,8 +921,16 @@ function fault_dirty_shared_page(vmf: vm_fault): number {
 	VM_BUG_ON_PAGE(PageAnon(page), page, 'an anonymous page is dirtied as a shared one');
 	const mapping = page_rmapping(page) as number as address_space;
 	unlock_page(page);
-	if ((dirtied || page_mkwrite) && mapping)
+	if ((dirtied || page_mkwrite) && mapping) {
+		/* It may wait for I/O: without the mmap lock if it can be dropped. */
+		const fpin = maybe_unlock_mmap_for_io(vmf, 0 as file);
+
 		balance_dirty_pages_ratelimited(mapping);
+		if (fpin) {
+			fput(fpin);
+			return VM_FAULT_RETRY;
+		}
+	}
 	return 0;
 }
 
@@ -929,8 +953,14 @@ function wp_page_copy(vmf: vm_fault): number {
 	let page_copied = false;
 
 	oom: {
-		if (anon_vma_prepare(vma))
-			break oom;
+		try {
+			if (anon_vma_prepare(vma))
+				break oom;
+		} catch (error) {
+			if (old_page && error instanceof WouldBlock)
+				put_page(old_page);
+			throw error;
+		}
 
 		if (is_zero_pfn(pte_pfn(vmf.orig_pte))) {
 			new_page = alloc_zeroed_user_highpage_movable(vma, vmf.address);
@@ -987,7 +1017,7 @@ function wp_page_copy(vmf: vm_fault): number {
 		if (new_page)
 			put_page(new_page);
 
-		/* ptep_clear_flush_notify() has called invalidate_range. */
+		/* invalidate_range() was part of ptep_clear_flush_notify() */
 		mmu_notifier_invalidate_range_only_end(range);
 		if (old_page) {
 			if (page_copied && (vm_flags[vma] & VM_LOCKED)) {
@@ -1156,8 +1186,8 @@ export function do_swap_page(vmf: vm_fault): number {
 	const entry = pte_to_swp_entry(vmf.orig_pte, vmf.orig_pte_hi);
 	if (non_swap_entry(entry)) {
 		if (is_migration_entry(entry)) {
-			/* Migration is one step: an entry is met only by those it lets run. */
-			return VM_FAULT_RETRY;
+			/* migration_entry_wait(): until the migration has ended */
+			throw new WouldBlock('the migration of a page');
 		}
 		print_bad_pte(vma, vmf.address, vmf.orig_pte, 0 as page);
 	}
@@ -1274,7 +1304,6 @@ function do_anonymous_page(vmf: vm_fault): number {
 	let ret = 0;
 	let entry: pte_t, hi: number;
 
-	/* A file mapping without ->vm_ops. */
 	if (vm_flags[vma] & VM_SHARED)
 		return VM_FAULT_SIGBUS;
 
@@ -1501,7 +1530,14 @@ function do_cow_fault(vmf: vm_fault): number {
 		return VM_FAULT_OOM;
 	}
 
-	let ret = __do_fault(vmf);
+	let ret: number;
+	try {
+		ret = __do_fault(vmf);
+	} catch (error) {
+		if (error instanceof WouldBlock)
+			put_page(vmf.cow_page);
+		throw error;
+	}
 	uncharge_out: {
 		if (ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY))
 			break uncharge_out;
@@ -1553,29 +1589,27 @@ function do_shared_fault(vmf: vm_fault): number {
 /** @ported v5.10 static */
 function do_fault(vmf: vm_fault): number {
 	const vma = vmf.vma;
-	let ret: number;
+	/* The vma may be gone afterwards, if the mmap lock was dropped. */
+	const mm = vm_mm[vma];
 
-	if (!vm_operations(vm_ops[vma]).fault) {
-		if (!pmd_present(ram[vmf.pmd]!)) {
-			ret = VM_FAULT_SIGBUS;
-		} else {
+	try {
+		if (!vm_operations(vm_ops[vma]).fault) {
+			if (!pmd_present(ram[vmf.pmd]!))
+				return VM_FAULT_SIGBUS;
 			vmf.pte = pte_offset_map(vmf.pmd, vmf.address);
-			ret = pte_none(ram[vmf.pte]!)
-				? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+			return pte_none(ram[vmf.pte]!) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 		}
-	} else if (!(vmf.flags & FAULT_FLAG_WRITE)) {
-		ret = do_read_fault(vmf);
-	} else if (!(vm_flags[vma] & VM_SHARED)) {
-		ret = do_cow_fault(vmf);
-	} else {
-		ret = do_shared_fault(vmf);
+		if (!(vmf.flags & FAULT_FLAG_WRITE))
+			return do_read_fault(vmf);
+		if (!(vm_flags[vma] & VM_SHARED))
+			return do_cow_fault(vmf);
+		return do_shared_fault(vmf);
+	} finally {
+		if (vmf.prealloc_pte) {
+			pte_free(mm, vmf.prealloc_pte);
+			vmf.prealloc_pte = 0 as page;
+		}
 	}
-
-	if (vmf.prealloc_pte) {
-		pte_free(vm_mm[vma], vmf.prealloc_pte);
-		vmf.prealloc_pte = 0 as page;
-	}
-	return ret;
 }
 
 /** @ported v5.10 static */
@@ -1687,6 +1721,15 @@ export function handle_mm_fault(vma: vm_area_struct, address: number, flags: num
 	VM_BUG_ON(depth >= FAULTS_NESTED_MAX, 'faults are nested too deeply');
 	try {
 		ret = __handle_mm_fault(vma, address, flags);
+	} catch (error) {
+		/* It is the same fault when it is run again. */
+		if (error instanceof WouldBlock) {
+			count_vm_events(PGFAULT, -1);
+			count_memcg_events_mm(vm_mm[vma], PGFAULT, -1);
+			if (tasks.rss_stat_events[current()])
+				tasks.rss_stat_events[current()]--;
+		}
+		throw error;
 	} finally {
 		fault_depth.v = depth;
 		if (flags & FAULT_FLAG_USER)

@@ -34,7 +34,7 @@ import { NR_MLOCK, PAGEVEC_SIZE, pagevec_page, pagevecs, type pagevec, type zone
 import { ClearPageLRU, PageCompound, PageLocked, PageLRU, PageMlocked, PageTail, PageTransCompound,
 	PageTransHuge, PageUnevictable, TestClearPageMlocked, TestClearPageUnevictable,
 	TestSetPageMlocked, thp_nr_pages } from './page_flags.ts';
-import { lock_page, unlock_page } from './pagemap.ts';
+import { lock_page, unlock_page, wait_on_page_locked } from './pagemap.ts';
 import { mm_find_pmd, try_to_munlock } from './rmap.ts';
 import { __pagevec_lru_add, pagevec_add, pagevec_count, pagevec_enter, pagevec_leave,
 	pagevec_reinit, pagevec_release } from './swap.ts';
@@ -74,7 +74,7 @@ export function clear_page_mlock(page: page): void {
 	if (!isolate_lru_page(page)) {
 		putback_lru_page(page);
 	} else {
-		/* We lost the race. the page already moved to evictable list. */
+		/* Somebody else has it isolated, and may put it back as it was. */
 		if (PageUnevictable(page))
 			count_vm_events(UNEVICTABLE_PGSTRANDED, nr_pages);
 	}
@@ -86,7 +86,6 @@ export function clear_page_mlock(page: page): void {
  * @ported v5.10
  */
 export function mlock_vma_page(page: page): void {
-	/* Serialize with page migration */
 	BUG_ON(!PageLocked(page), 'a page is mlocked without its lock');
 
 	VM_BUG_ON_PAGE(PageTail(page), page, 'is mlocked and is a tail page');
@@ -123,11 +122,11 @@ function __munlock_isolate_lru_page(page: page, getpage: boolean): boolean {
 
 /** Finish the munlock of a page that is isolated and locked. @ported v5.10 static */
 function __munlock_isolated_page(page: page): void {
-	/* Mapped just once, that's our mapping and we don't need to check all the other vmas. */
+	/* A single mapping is the caller's: nobody else can want it. */
 	if (page_mapcount(page) > 1)
 		try_to_munlock(page);
 
-	/* Did try_to_unlock() succeed or punt? */
+	/* else try_to_munlock() has set it again, for another area */
 	if (!PageMlocked(page))
 		count_vm_events(UNEVICTABLE_PGMUNLOCKED, thp_nr_pages(page));
 
@@ -154,13 +153,12 @@ function __munlock_isolation_failed(page: page): void {
  * @ported v5.10
  */
 export function munlock_vma_page(page: page): number {
-	/* For try_to_munlock() and to serialize with page migration */
 	BUG_ON(!PageLocked(page), 'a page is munlocked without its lock');
 
 	VM_BUG_ON_PAGE(PageTail(page), page, 'is munlocked and is a tail page');
 
 	if (!TestClearPageMlocked(page)) {
-		/* Potentially, PTE-mapped THP: do not skip the rest PTEs */
+		/* Of a huge page, the other base pages may be mapped one by one: no skipping. */
 		return 0;
 	}
 
@@ -214,8 +212,8 @@ function __putback_lru_fast(pvec: pagevec, pgrescued: number): void {
 }
 
 /**
- * Munlock a batch of pages of one zone, and put them. First the marks are taken off and the pages
- * are isolated, at once; then those that could be are finished one by one.
+ * Munlock the pages of a pagevec, all of one zone, and put them. First the marks are taken off and
+ * the pages are isolated, at once; then those that could be are finished one by one.
  * @ported v5.10 static
  */
 function __munlock_pagevec(pvec: pagevec, zone: zone): void {
@@ -224,7 +222,6 @@ function __munlock_pagevec(pvec: pagevec, zone: zone): void {
 	const pvec_putback = pagevec_enter();
 	const pgrescued: out<number> = { v: 0 };
 
-	/* Phase 1: page isolation */
 	for (let i = 0; i < nr; i++) {
 		const page = pagevec_page(pvec, i);
 
@@ -238,32 +235,29 @@ function __munlock_pagevec(pvec: pagevec, zone: zone): void {
 			delta_munlocked++;
 		}
 
-		/* It is not for the next phase, but its pin must be released still. */
+		/* Nothing to finish, but the caller has pinned it. */
 		pagevec_add(pvec_putback, page);
 		pagevecs.pages[pvec * PAGEVEC_SIZE + i] = 0;
 	}
 	__mod_zone_page_state(zone, NR_MLOCK, delta_munlocked);
 
-	/* Now we can release pins of pages that we are not munlocking */
 	pagevec_release(pvec_putback);
 
-	/* Phase 2: page munlock */
 	for (let i = 0; i < nr; i++) {
 		const page = pagevec_page(pvec, i);
 
 		if (page) {
 			lock_page(page);
 			if (!__putback_lru_fast_prepare(page, pvec_putback, pgrescued)) {
-				/* Slow path: the last pin must not go before unlock_page(). */
-				get_page(page); /* for putback_lru_page() */
+				/* The page has to live until unlock_page(). */
+				get_page(page); /* for who puts it back */
 				__munlock_isolated_page(page);
 				unlock_page(page);
-				put_page(page); /* from follow_page_mask() */
+				put_page(page); /* the caller's pin */
 			}
 		}
 	}
 
-	/* Phase 3: page putback for pages that qualified for the fast path */
 	if (pagevec_count(pvec_putback))
 		__putback_lru_fast(pvec_putback, pgrescued.v);
 	pagevec_leave(pvec_putback);
@@ -279,10 +273,9 @@ function __munlock_pagevec_fill(
 ): number {
 	let pte = pte_offset_map(mm_find_pmd(vm_mm[vma], start), start);
 
-	/* Do not cross the page table: the boundary of the lowest level is the nearest. */
+	/* The nearest boundary is that of a lowest table. */
 	end = addr_end(start, end, PMD_SIZE);
 
-	/* The page next to the pinned page is the first we will try to get */
 	start += PAGE_SIZE;
 	while (start < end) {
 		let page: page = NULL;
@@ -290,11 +283,11 @@ function __munlock_pagevec_fill(
 		pte += 2;
 		if (pte_present(ram[pte]!))
 			page = vm_normal_page(vma, start, ram[pte]!);
-		/* Break if page could not be obtained or the page's node+zone does not match */
+		/* A batch is of one zone. */
 		if (!page || page_zone(page) !== zone)
 			break;
 
-		/* Do not use pagevec for PTE-mapped THP */
+		/* The caller goes over these in steps of base pages. */
 		if (PageTransCompound(page))
 			break;
 
@@ -308,8 +301,23 @@ function __munlock_pagevec_fill(
 }
 
 /**
+ * Whether munlock_vma_pages_range() would sleep for a page lock, by when much has changed already.
+ * @throws WouldBlock if so
+ * @custom there are no stacks to come back to
+ */
+export function munlock_would_wait(vma: vm_area_struct, start: number, end: number): void {
+	for (; start < end; start += PAGE_SIZE) {
+		const page = follow_page(vma, start, FOLL_DUMP) as page;
+
+		/* One that is not on a list has its lock not taken. */
+		if (page > 0 && PageMlocked(page) && PageLRU(page))
+			wait_on_page_locked(page);
+	}
+}
+
+/**
  * Munlock all pages of a range of a VM_LOCKED area, which is not that any more when this returns.
- * For munlock(), mremap(), munmap() and exit(). The caller holds mmap_lock for writing.
+ * munlock() and whatever unmaps use it. The caller holds mmap_lock for writing.
  *
  * Reclaim may meet a page meanwhile and mlock it again; it is freed mlocked then.
  * @ported v5.10
@@ -320,10 +328,7 @@ export function munlock_vma_pages_range(vma: vm_area_struct, start: number, end:
 	while (start < end) {
 		let page_mask = 0;
 
-		/*
-		 * FOLL_DUMP is meant for core dumps, but its treatment of the zero page, an error
-		 * in place of a reference, suits munlock.
-		 */
+		/* FOLL_DUMP makes the zero page an error: there is no pin to take off it. */
 		const page = follow_page(vma, start, FOLL_GET | FOLL_DUMP) as page;
 
 		if (page > 0) {
@@ -365,8 +370,9 @@ function mlock_fixup(
 
 	out: {
 		if (newflags === vm_flags[vma] || (vm_flags[vma] & VM_SPECIAL) !== 0)
-			/* don't set VM_LOCKED or VM_LOCKONFAULT and don't count */
 			break out;
+		if (!lock)
+			munlock_would_wait(vma, start, end);
 
 		const pgoff = vm_pgoff[vma] + (start - vm_start[vma]) / PAGE_SIZE;
 		success: {
@@ -390,7 +396,7 @@ function mlock_fixup(
 			}
 		}
 
-		/* Keep track of amount of locked VM. */
+		/* for the limit, and /proc */
 		let nr_pages = (end - start) / PAGE_SIZE;
 		if (!lock)
 			nr_pages = -nr_pages;
@@ -431,7 +437,6 @@ function apply_vma_lock_flags(start: number, len: number, flags: number): number
 	for (let nstart = start; ;) {
 		const newflags = (vm_flags[vma] & VM_LOCKED_CLEAR_MASK) | flags;
 
-		/* Here we know that  vma->vm_start <= nstart < vma->vm_end. */
 		let tmp = vm_end[vma];
 		if (tmp > end)
 			tmp = end;
@@ -503,7 +508,6 @@ function do_mlock(start: number, len: number, flags: number): number {
 		locked -= count_mm_mlocked_page_nr(mm, start, len);
 	}
 
-	/* check against resource limits */
 	if (locked <= lock_limit || capable(CAP_IPC_LOCK))
 		error = apply_vma_lock_flags(start, len, flags);
 
@@ -586,7 +590,7 @@ function apply_mlockall_flags(flags: number): number {
 	for (let vma = mm_mmap[mm]; vma; vma = vm_next[prev.v]) {
 		const newflags = (vm_flags[vma] & VM_LOCKED_CLEAR_MASK) | to_add;
 
-		/* Ignore errors */
+		/* what cannot be locked is passed over */
 		mlock_fixup(vma, prev, vm_start[vma], vm_end[vma], newflags);
 	}
 	return 0;

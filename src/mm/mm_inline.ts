@@ -66,7 +66,7 @@ export function page_lru_base_type(page: page): number {
 }
 
 /**
- * The list that the page was on; its Unevictable or Active flag is cleared for freeing.
+ * The list that the page was on. It is about to be freed, so the flag that says so is cleared.
  * @ported v5.10
  */
 export function page_off_lru(page: page): number {

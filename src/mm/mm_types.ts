@@ -249,6 +249,8 @@ export const tasks = struct<task_struct>()('task_struct', 8192, {
 	oom_reaper_timer: f64,
 	min_flt: f64,
 	maj_flt: f64,
+	/* address + 1 of the fault that was left in its second try, to be run again; 0 for none */
+	fault_tried: f64,
 	/* task_rss_stat: what the task has not yet added to its mm, and faults since it did */
 	rss_stat: array(s32, NR_MM_COUNTERS),
 	rss_stat_events: s32,

@@ -25,7 +25,7 @@ import { munlock_vma_pages_all } from './internal.ts';
 import { anon_vma_interval_tree_insert, anon_vma_interval_tree_remove, vma_interval_tree_insert,
 	vma_interval_tree_remove } from './interval_tree.ts';
 import { free_pgtables, unmap_vmas } from './memory.ts';
-import { can_do_mlock } from './mlock.ts';
+import { can_do_mlock, munlock_would_wait } from './mlock.ts';
 import { MMF_OOM_SKIP, find_vma_intersection, mmap_read_unlock, mmap_write_downgrade,
 	mmap_write_lock, mmap_write_lock_killable, mmap_write_unlock, update_hiwater_rss,
 	update_hiwater_vm, vm_end_gap, vm_start_gap, vma_is_accessible, vma_is_anonymous,
@@ -610,19 +610,15 @@ function can_vma_merge_after(
 
 /**
  * Grow a neighbour over [addr, end), which is unmapped or the part of a mapping that changes.
- * P is prev, N next, X what is there when mprotect() changes all of one vma, ~ the area:
+ * The kernel's numbers of the cases, with the vma that gets the range:
  *
- *	   ~~~~             ~~~~        ~~~~
- *	PPPPPPPNNNNN    PPPPPPPPNNNN    PPPPNNNNNNNN
- *	never merged    4: PPPPNNNNNNNN  5: PPPPPPPPNNNN
- *	                = N takes the end of P
+ *	range			prev and next	prev	next
+ *	a hole			1		2	3
+ *	the end of prev		-		-	4
+ *	the start of next	-		5	-
+ *	all of a vma between	6		7	8
  *
- *	    ~~~~                            ~~~~
- *	PPPP    NNNN                    PPPPXXXXNNNN
- *	1: PPPPPPPPPPPP                 6: PPPPPPPPPPPP
- *	2: PPPPPPPPNNNN (two vmas)      7: PPPPPPPPNNNN (two vmas)
- *	3: PPPPNNNNNNNN (two vmas)      8: PPPPNNNNNNNN (two vmas)
- *
+ * "Prev and next" become one vma. A range over the border of two vmas is never merged.
  * @ported v5.10
  * @returns the vma that grew, 0 if none can
  */
@@ -638,7 +634,7 @@ export function vma_merge(
 
 	let next = vma_next(mm, prev);
 	let area = next;
-	if (area && vm_end[area] === end)		/* cases 6, 7, 8 */
+	if (area && vm_end[area] === end)		/* 6, 7 or 8 */
 		next = vm_next[next];
 
 	VM_BUG_ON(prev !== 0 && addr <= vm_start[prev], 'vma_merge: prev is not before');
@@ -653,11 +649,11 @@ export function vma_merge(
 		    can_vma_merge_before(next, flags, anon_vma, file, pgoff + pglen) &&
 		    is_mergeable_anon_vma(
 			vm_anon_vma[prev], vm_anon_vma[next], 0 as vm_area_struct)) {
-			/* cases 1, 6 */
+			/* 1 or 6 */
 			err = __vma_adjust(prev, vm_start[prev], vm_end[next], vm_pgoff[prev],
 				0 as vm_area_struct, prev);
 		} else {
-			/* cases 2, 5, 7 */
+			/* 2, 5 or 7 */
 			err = __vma_adjust(prev, vm_start[prev], end, vm_pgoff[prev],
 				0 as vm_area_struct, prev);
 		}
@@ -667,10 +663,10 @@ export function vma_merge(
 	/* next grows downwards */
 	if (next && end === vm_start[next] &&
 	    can_vma_merge_before(next, flags, anon_vma, file, pgoff + pglen)) {
-		if (prev && addr < vm_end[prev]) {	/* case 4 */
+		if (prev && addr < vm_end[prev]) {	/* 4 */
 			err = __vma_adjust(prev, vm_start[prev], addr, vm_pgoff[prev],
 				0 as vm_area_struct, next);
-		} else {				/* cases 3, 8 */
+		} else {				/* 3 or 8 */
 			err = __vma_adjust(area, addr, vm_end[next], vm_pgoff[next] - pglen,
 				0 as vm_area_struct, next);
 			/* After case 8 the old area is freed; with case 3 it was next all along. */
@@ -974,7 +970,7 @@ export function mmap_region(
 				}
 
 				vma_link(mm, vma, prev, rb_link, parent);
-				/* Once the vma denies the write itself, undo our count. */
+				/* vma_link() has counted the vma itself. */
 				if (file && (flags & VM_SHARED))
 					mapping_unmap_writable(files.f_mapping[file]);
 				error = 0;
@@ -1534,6 +1530,12 @@ export function __do_munmap(
 	if (vm_start[vma] >= end)
 		return 0;
 
+	if (mms.locked_vm[mm])
+		for (let tmp = vma; tmp && vm_start[tmp] < end; tmp = vm_next[tmp])
+			if (vm_flags[tmp] & VM_LOCKED)
+				munlock_would_wait(tmp, Math.max(start, vm_start[tmp]),
+					Math.min(end, vm_end[tmp]));
+
 	/* Splits come first, since only they can fail. */
 	if (start > vm_start[vma]) {
 		/* A hole in the middle makes one mapping more. */
@@ -1655,7 +1657,7 @@ function do_brk_flags(addr: number, len: number, flags: number): number {
 	return 0;
 }
 
-/** Release all mmaps. @ported v5.10 */
+/** Give back the whole address space; nobody uses the mm any more. @ported v5.10 */
 export function exit_mmap(mm: mm_struct): void {
 	let nr_accounted = 0;
 

@@ -289,10 +289,10 @@ function mn_itree_inv_end(subscriptions: mmu_notifier_subscriptions): void {
 	    !mn_itree_is_invalidating(subscriptions))
 		return;
 
-	/* Make invalidate_seq even */
+	/* even: the tree may change again */
 	invalidate_seq[subscriptions]++;
 
-	/* Adds and removes were queued while the tree was walked. */
+	/* what had to wait for that */
 	for (let sub = deferred_list[subscriptions], next; sub; sub = next) {
 		next = deferred_next[sub];
 		if (!in_itree[sub])
@@ -361,7 +361,7 @@ function mn_itree_release(subscriptions: mmu_notifier_subscriptions, mm: mm_stru
 function mn_hlist_release(subscriptions: mmu_notifier_subscriptions, mm: mm_struct): void {
 	srcu_read_lock();
 	for (let sub = subs_list[subscriptions]; sub; sub = hlist_next[sub]) {
-		/* The only way for a subscriber to drop its entries before the pages are freed. */
+		/* What a subscriber has mapped must be gone before the pages are. */
 		const { release } = notifier_ops[sub_ops[sub]]!;
 
 		if (release)
@@ -494,8 +494,9 @@ function mn_hlist_invalidate_range_start(
 					_ret !== -EAGAIN,
 					`the notifier ${ops.name} fails in a range that may block`);
 				/*
-				 * All are called even then, and none knows whether its start
-				 * failed: one whose start can fail must not have an end.
+				 * All are called all the same, and later all ends: a subscriber
+				 * cannot tell there that its own start failed, so it must not have
+				 * both.
 				 */
 				if (paired)
 					WARN_ON_ONCE(ops.invalidate_range_end !== null,
@@ -506,7 +507,7 @@ function mn_hlist_invalidate_range_start(
 	}
 
 	if (ret && paired) {
-		/* Those that have started expect their end. */
+		/* The caller will not end what did not start: those that did are told here. */
 		for (let sub = subs_list[subscriptions]; sub; sub = hlist_next[sub]) {
 			const { invalidate_range_end } = notifier_ops[sub_ops[sub]]!;
 
@@ -544,8 +545,8 @@ function mn_hlist_invalidate_end(
 		const ops = notifier_ops[sub_ops[sub]]!;
 
 		/*
-		 * So a subscriber with invalidate_range() needs no end of its own; skipped by call
-		 * sites that know it was called already under the page-table lock.
+		 * For subscribers with nothing but invalidate_range(), this is the end too. After
+		 * only_end they were told when the entries changed.
 		 */
 		if (!only_end && ops.invalidate_range)
 			ops.invalidate_range(sub, range.mm, range.start, range.end);
@@ -601,7 +602,7 @@ export function __mmu_notifier_register(subscription: mmu_notifier, mm: mm_struc
 	}
 
 	if (subscription) {
-		/* Pairs with the mmdrop in mmu_notifier_unregister_* */
+		/* kept as long as the subscription */
 		mmgrab(mm);
 		sub_mm[subscription] = mm;
 		users[subscription] = 1;
@@ -674,7 +675,7 @@ export function mmu_notifier_get(ops: number, mm: mm_struct): mmu_notifier {
 	return ret;
 }
 
-/** This is called after the last mmu_notifier_unregister() returned. @ported v5.10 */
+/** The mm is freed: nobody subscribes to it any more. @ported v5.10 */
 export function __mmu_notifier_subscriptions_destroy(mm: mm_struct): void {
 	BUG_ON(subs_list[mm_subs[mm]] !== NULL, 'an mm is freed with notifiers registered');
 	kmem_cache_free(notifier_subscriptions, mm_subs[mm]);
@@ -711,7 +712,6 @@ function mmu_notifier_free_rcu(subscription: mmu_notifier): void {
 	const { free_notifier } = notifier_ops[sub_ops[subscription]]!;
 
 	free_notifier!(subscription);
-	/* Pairs with the get in __mmu_notifier_register() */
 	mmdrop(mm);
 }
 
@@ -749,11 +749,10 @@ function __mmu_interval_notifier_insert(
 		return -EOVERFLOW;
 	mmu_interval_notifiers.last[interval_sub] = start + (length - 1);
 
-	/* Must call with a mmget() held */
 	if (WARN_ON_ONCE(mms.mm_users[mm] <= 0, 'an interval notifier on an mm without users'))
 		return -EINVAL;
 
-	/* pairs with mmdrop in mmu_interval_notifier_remove() */
+	/* kept until mmu_interval_notifier_remove() */
 	mmgrab(mm);
 
 	/*
@@ -840,10 +839,7 @@ export function mmu_interval_notifier_remove(interval_sub: mmu_interval_notifier
 	if (seq) {
 		/* was called before, and slept */
 	} else if (mn_itree_is_invalidating(subscriptions)) {
-		/*
-		 * remove is being called after insert put this on the
-		 * deferred list, but before the deferred list was processed.
-		 */
+		/* Inserted during the same invalidation: it is not in the tree yet. */
 		if (!in_itree[interval_sub]) {
 			hlist_del_init(interval_sub, subscriptions, deferred_list, deferred_next,
 				deferred_pprev);
@@ -863,7 +859,6 @@ export function mmu_interval_notifier_remove(interval_sub: mmu_interval_notifier
 	}
 	remove_seq[interval_sub] = 0;
 
-	/* pairs with mmgrab in mmu_interval_notifier_insert() */
 	mmdrop(mm);
 }
 
@@ -876,7 +871,7 @@ export function mmu_notifier_synchronize(): void {
 export function mmu_notifier_range_update_to_read_only(range: mmu_notifier_range): boolean {
 	if (!range.vma || range.event !== MMU_NOTIFY_PROTECTION_VMA)
 		return false;
-	/* Return true if the vma still have the read flag set. */
+	/* PROT_NONE takes more away than that */
 	return (vm_flags[range.vma] & VM_READ) !== 0;
 }
 

@@ -250,7 +250,7 @@ export function zone_name(zone: zone): string {
 export function zone_managed_pages(zone: zone): number {
 	return zones.managed_pages[zone];
 }
-/** The zone has pages that the buddy allocator manages. @ported v5.10 */
+/** Whether the buddy allocator has been given anything of the zone. @ported v5.10 */
 export function managed_zone(zone: zone): boolean {
 	return zones.managed_pages[zone] !== 0;
 }

@@ -8,7 +8,7 @@
  * because it waits in the middle of a statement, is reaped when the next killer finds it.
  * Lock order modelled: mmap_lock, by trylock, in the OOM reaper.
  */
-import { BUG } from '../lib/bug.ts';
+import { panic } from '../lib/bug.ts';
 import { applied, MM_OOM_DO_NOT_TRIGGER_OUT_OF_MEMORY_FROM_THE_PF,
 	MM_PAGEFAULT_OOM_DONT_FORCE_GLOBAL_OOM_FOR_DYING_TASKS, OOM_KILL_DELAY_THE_OOM_REAPER }
 	from '../lib/commits.ts';
@@ -144,10 +144,10 @@ export function oom_badness(p: task_struct, totalpages: number): number {
 	const mm = tasks.mm[p], adj = tasks.oom_score_adj[p];
 	if (adj === OOM_SCORE_ADJ_MIN || test_mm_bit(MMF_OOM_SKIP, mm))
 		return OOM_UNKILLABLE;
-	/* The proportion of RAM that rss, page tables and swap take. */
+	/* What its exit would free. */
 	const points = get_mm_rss(mm) + get_mm_counter(mm, MM_SWAPENTS) +
 		Math.floor(mm_pgtables_bytes(mm) / PAGE_SIZE);
-	/* Normalize to oom_score_adj units */
+	/* an adj of 1000 counts as much as all memory */
 	return points + adj * Math.floor(totalpages / 1000);
 }
 
@@ -172,10 +172,7 @@ export function constrained_alloc(oc: oom_control): number {
 export function oom_evaluate_task(task: task_struct, oc: oom_control): number {
 	if (oom_unkillable_task(task))
 		return 0;
-	/*
-	 * A victim that has not been reaped yet will free its memory soon; no other one shall get
-	 * at the reserves meanwhile.
-	 */
+	/* An earlier victim has memory to give still, and the reserves are not for two. */
 	if (tsk_is_oom_victim(task)) {
 		if (test_mm_bit(MMF_OOM_SKIP, tasks.oom_mm[task]))
 			return 0;
@@ -302,7 +299,6 @@ const OOM_REAPER_DELAY = 2 * HZ;
 export function queue_oom_reaper(tsk: task_struct): void {
 	const mm = tasks.oom_mm[tsk];
 
-	/* mm is already queued? */
 	if (test_mm_bit(MMF_OOM_REAP_QUEUED, mm))
 		return;
 	set_mm_bit(MMF_OOM_REAP_QUEUED, mm);
@@ -322,7 +318,7 @@ export const oom_victims = global_s32('oom_victims');
 export function mark_oom_victim(tsk: task_struct): void {
 	const mm = tasks.mm[tsk];
 
-	/* OOM killer might race with memcg OOM */
+	/* chosen for its cgroup's shortage before */
 	if (tasks.memdie[tsk])
 		return;
 	tasks.memdie[tsk] = 1;
@@ -406,7 +402,7 @@ export function __oom_kill_process(victim: task_struct): void {
 		return;
 	const mm = tasks.mm[victim];
 
-	/* Raise event before sending signal: task reaper must see this */
+	/* Counted first: who waits for the task's end finds it counted. */
 	count_vm_event(OOM_KILL);
 	memcg_memory_event_mm(mm, MEMCG_OOM_KILL);
 	send_sigkill(victim);
@@ -440,7 +436,7 @@ export function oom_kill_memcg_member(task: task_struct, _message: null): number
 export function oom_kill_process(oc: oom_control): void {
 	const victim = oc.chosen;
 
-	/* Exiting already: just let it at the reserves. */
+	/* It needs no signal, only memory to exit with. */
 	if (task_will_free_mem(victim)) {
 		mark_oom_victim(victim);
 		queue_oom_reaper(victim);
@@ -476,13 +472,13 @@ export function check_panic_on_oom(constraint: number): void {
 	if (sysctl_panic_on_oom.v !== 2 && constraint !== CONSTRAINT_NONE)
 		return;
 	const kind = sysctl_panic_on_oom.v === 2 ? 'compulsory' : 'system-wide';
-	BUG(`Out of memory: ${kind} panic_on_oom is enabled`);
+	panic(`Out of memory: ${kind} panic_on_oom is enabled`);
 }
 
 /**
  * Kill a process, or let one that is dying get on with it.
  * @returns false when there is none to kill; then nothing was done
- * @throws KernelBug where the kernel would panic
+ * @throws KernelPanic
  * @reduced no OOM notifiers: their users are drivers that are not modelled
  */
 export function out_of_memory(oc: oom_control): boolean {
@@ -507,10 +503,9 @@ export function out_of_memory(oc: oom_control): boolean {
 	}
 
 	select_bad_process(oc);
-	/* Found nothing?!?! */
 	if (!oc.chosen) {
 		if (!is_memcg_oom(oc))
-			BUG('System is deadlocked on memory');
+			panic('System is deadlocked on memory');
 		return false;
 	}
 	if (oc.chosen === ABORTED)

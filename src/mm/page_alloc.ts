@@ -1139,7 +1139,7 @@ function __alloc_pages_direct_reclaim(
 	for (;;) {
 		const page = get_page_from_freelist(gfp_mask, order, alloc_flags, ac);
 
-		/* Pages may be pinned on pcp lists or in high atomic reserves. */
+		/* What came free may be where this allocation cannot get at it. */
 		if (page || drained)
 			return page;
 		unreserve_highatomic_pageblock(ac, false);
@@ -1335,7 +1335,7 @@ function prepare_alloc_pages(
 	ac.zonelist = node_zonelist(preferred_nid, gfp_mask);
 	ac.nodemask = nodemask;
 	ac.migratetype = gfp_migratetype(gfp_mask);
-	/* Dirty zone balancing only done in the fast path */
+	/* the slow path takes what there is */
 	ac.spread_dirty_pages = (gfp_mask & __GFP_WRITE) !== 0;
 	ac.preferred_zoneref = first_zones_zonelist(ac.zonelist, ac.highest_zoneidx, ac.nodemask);
 }
@@ -1871,7 +1871,7 @@ function calculate_totalreserve_pages(): void {
 
 			for (let j = i; j < MAX_NR_ZONES; j++)
 				max = Math.max(max, zones.lowmem_reserve[zone * MAX_NR_ZONES + j]!);
-			/* The high watermark is reserved too. */
+			/* kswapd keeps that much free */
 			max = Math.min(max + high_wmark_pages(zone), zone_managed_pages(zone));
 			pgdats.totalreserve_pages[pgdat] += max;
 			reserve_pages += max;

@@ -47,11 +47,10 @@ export function map_pte(pvmw: pvmw_t): boolean {
 
 /** @ported v5.10 static */
 export function pfn_is_match(page: page, pfn: number): boolean {
-	/* normal page */
 	if (!PageTransCompound(page) || PageHuge(page))
 		return page === pfn;
 
-	/* THP can be referenced by any subpage */
+	/* any base page of a huge one will do */
 	return pfn >= page && pfn - page < thp_nr_pages(page);
 }
 
@@ -91,7 +90,7 @@ export function page_vma_mapped_walk(pvmw: pvmw_t): boolean {
 	/* Where C jumps to: into the loop over the entries of one table, or before it. */
 	let at_next_pte = false;
 
-	/* The only possible pmd mapping has been handled on last iteration */
+	/* Stopped at a huge mapping: an area has no second one of the page. */
 	if (pvmw.pmd && !pvmw.pte)
 		return not_found(pvmw);
 
@@ -125,7 +124,7 @@ export function page_vma_mapped_walk(pvmw: pvmw_t): boolean {
 				return true;
 			/* next_pte */
 			at_next_pte = false;
-			/* Seek to next pte only makes sense for THP */
+			/* a small page is in an area once */
 			if (!PageTransHuge(page) || PageHuge(page))
 				return not_found(pvmw);
 			do {
@@ -133,7 +132,7 @@ export function page_vma_mapped_walk(pvmw: pvmw_t): boolean {
 				if (pvmw.address >= vm_end[pvmw.vma] ||
 				    pvmw.address >= __vma_address(page, pvmw.vma) + thp_size(page))
 					return not_found(pvmw);
-				/* Did we cross page table boundary? */
+				/* the next table may not be there */
 				if (pvmw.address % PMD_SIZE === 0) {
 					pvmw.pte = 0;
 					continue restart;
@@ -148,7 +147,7 @@ export function page_vma_mapped_walk(pvmw: pvmw_t): boolean {
 const mapped_walk = new pvmw_t();
 
 /**
- * Whether a page is really mapped in an area: 1 or 0. Only for normal file or anonymous areas.
+ * 1 if an entry of the area maps the page, else 0. The area is of a file or anonymous.
  * @ported v5.10
  */
 export function page_mapped_in_vma(page: page, vma: vm_area_struct): number {

@@ -127,7 +127,7 @@ export function walk_page_range<T>(
 
 	let vma = find_vma(mm, start);
 	do {
-		if (!vma) {				/* after the last vma */
+		if (!vma) {				/* nothing but a hole is left */
 			walk.vma = 0 as vm_area_struct;
 			next = end;
 		} else if (start < vmas.vm_start[vma]) {	/* outside vma */

@@ -61,6 +61,7 @@ import { anon_vma_pointer, clear_page_idle, compound_head, mapping_pointer, Page
 	test_and_clear_page_young, thp_nr_pages } from './page_flags.ts';
 import { set_page_dirty } from './page-writeback.ts';
 import { page_vma_mapped_walk } from './page_vma_mapped.ts';
+import { ptl_held_address, ptl_held_mm, ptl_hold, ptl_release } from './ptlock.ts';
 import { linear_page_index, page_to_pgoff, trylock_page, unlock_page } from './pagemap.ts';
 import { pmdp_invalidate, ptep_clear_flush } from './pgtable-generic.ts';
 import { anon_vma_lock_read, anon_vma_lock_write, anon_vma_unlock_read, anon_vma_unlock_write,
@@ -147,7 +148,7 @@ function anon_vma_alloc(): anon_vma {
 
 	if (anon_vma) {
 		refcount[anon_vma] = 1;
-		degree[anon_vma] = 1;	/* Reference for first vma */
+		degree[anon_vma] = 1;	/* the first area */
 		anon_vma_parent[anon_vma] = anon_vma;
 		/*
 		 * The root is itself; fork, which is the only one to make others, sets the root of
@@ -206,15 +207,21 @@ export function __anon_vma_prepare(vma: vm_area_struct): number {
 			anon_vma_chain_free(avc);
 			return -ENOMEM;
 		}
-		num_children[anon_vma]++;	/* self-parent link for new root */
+		num_children[anon_vma]++;	/* a root is its own child */
 		allocated = anon_vma;
 	}
 
-	anon_vma_lock_write(anon_vma);
+	try {
+		anon_vma_lock_write(anon_vma);
+	} catch (error) {
+		/* A walk that this interrupts holds the neighbour's: begin anew when it has ended. */
+		anon_vma_chain_free(avc);
+		throw error;
+	}
 	if (!vma_anon_vma[vma]) {
 		vma_anon_vma[vma] = anon_vma;
 		anon_vma_chain_link(vma, avc, anon_vma);
-		/* vma reference or self-parent link for new root */
+		/* A new root has counted its first area; this is then for itself, its own child. */
 		degree[anon_vma]++;
 		num_active_vmas[anon_vma]++;
 		allocated = NULL;
@@ -230,7 +237,7 @@ export function __anon_vma_prepare(vma: vm_area_struct): number {
 }
 
 /**
- * All anon_vmas of one area have the same root, so that this locks once.
+ * A walk over one area's anon_vmas takes a lock only once: it is the root's, which they share.
  * @ported v5.10 static
  */
 function lock_anon_vma_root(root: anon_vma, anon_vma: anon_vma): anon_vma {
@@ -252,7 +259,7 @@ function unlock_anon_vma_root(root: anon_vma): void {
 }
 
 /**
- * Attach the anon_vmas from src to dst. Returns 0, or -ENOMEM with none attached.
+ * Put dst on all anon_vmas that src is on. Returns 0, or -ENOMEM with dst on none.
  *
  * Splits and moves want an exact copy, and have set dst->anon_vma to that of src. Fork has set it
  * to NULL: then an ancestor that has nobody left but one child may become dst's own, so that a
@@ -270,8 +277,8 @@ export function anon_vma_clone(dst: vm_area_struct, src: vm_area_struct): number
 		if (!avc) {
 			unlock_anon_vma_root(root);
 			/*
-			 * dst->anon_vma is dropped here, or unlink_anon_vmas() would take from a
-			 * count to which nothing was added.
+			 * unlink_anon_vmas() takes dst off the counts of dst->anon_vma, to which it
+			 * was not added yet.
 			 */
 			vma_anon_vma[dst] = NULL;
 			unlink_anon_vmas(dst);
@@ -282,9 +289,9 @@ export function anon_vma_clone(dst: vm_area_struct, src: vm_area_struct): number
 		anon_vma_chain_link(dst, avc, anon_vma);
 
 		/*
-		 * The root is never reused: it is its own child and has at least one more. Nor is
-		 * the parent's, or the first child would always take it. Before 2555283eb40d the
-		 * sum of both counts could be one because of an area and not of a child.
+		 * Reused is neither a root, which is its own child and has at least one more, nor
+		 * the one that src puts new pages on. Before 2555283eb40d the sum of both counts
+		 * could be one because of an area and not of a child.
 		 */
 		if (!vma_anon_vma[dst] && vma_anon_vma[src]) {
 			if (applied(MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY /* 2555283eb40d, v6.0 */)
@@ -307,23 +314,20 @@ export function anon_vma_clone(dst: vm_area_struct, src: vm_area_struct): number
  * @ported v5.10
  */
 export function anon_vma_fork(vma: vm_area_struct, pvma: vm_area_struct): number {
-	/* Don't bother if the parent process has no anon_vma here. */
 	if (!vma_anon_vma[pvma])
 		return 0;
 
-	/* Drop inherited anon_vma, we'll reuse existing or allocate new. */
+	/* NULL lets anon_vma_clone() choose one for reuse. */
 	vma_anon_vma[vma] = NULL;
 
-	/* To the parent's first, so rmap can find non-COWed pages in child processes. */
+	/* Pages from before the fork are on these, and stay there until they are copied. */
 	const error = anon_vma_clone(vma, pvma);
 	if (error)
 		return error;
 
-	/* An existing anon_vma has been reused, all done then. */
 	if (vma_anon_vma[vma])
 		return 0;
 
-	/* Then add our own anon_vma. */
 	const anon_vma = anon_vma_alloc();
 	if (!anon_vma) {
 		unlink_anon_vmas(vma);
@@ -339,9 +343,8 @@ export function anon_vma_fork(vma: vm_area_struct, pvma: vm_area_struct): number
 
 	anon_vma_root[anon_vma] = anon_vma_root[vma_anon_vma[pvma]];
 	anon_vma_parent[anon_vma] = vma_anon_vma[pvma];
-	/* The lock lives in the root, so it stays as long as any of its tree. */
+	/* Its lock is the root's, which must not be freed before it. */
 	get_anon_vma(anon_vma_root[anon_vma]);
-	/* Mark this anon_vma as the one where our new (COWed) pages go. */
 	vma_anon_vma[vma] = anon_vma;
 	anon_vma_lock_write(anon_vma);
 	anon_vma_chain_link(vma, avc, anon_vma);
@@ -356,7 +359,7 @@ export function unlink_anon_vmas(vma: vm_area_struct): void {
 	const head = vmas.anon_vma_chain(vma);
 	let root: anon_vma = NULL;
 
-	/* From newest to oldest, so that the root is freed last. */
+	/* The oldest, the root, comes last: the others need its lock. */
 	for (let pos = next[head], n = next[pos]; pos !== head; pos = n, n = next[pos]) {
 		const avc = avcs.same_vma.container_of(pos);
 		const anon_vma = avc_anon_vma[avc];
@@ -364,7 +367,7 @@ export function unlink_anon_vmas(vma: vm_area_struct): void {
 		root = lock_anon_vma_root(root, anon_vma);
 		anon_vma_interval_tree_remove(avc, anon_vma);
 
-		/* Leave empty anon_vmas on the list: they are freed outside the lock. */
+		/* To be freed below: that can take the lock which is held here. */
 		if (!rb_root[anon_vma]) {
 			degree[anon_vma_parent[anon_vma]]--;
 			num_children[anon_vma_parent[anon_vma]]--;
@@ -423,7 +426,7 @@ export function page_lock_anon_vma_read(page: page): anon_vma {
 	if (down_read_trylock(rwsem, anon_vma_root[anon_vma]))
 		return anon_vma;
 
-	/* trylock failed, we got to sleep */
+	/* Here C takes a reference and sleeps; where none is left, it cannot. */
 	if (refcount[anon_vma] === 0)
 		return NULL;
 	throw new WouldBlock('the lock of an anon_vma');
@@ -447,7 +450,7 @@ export function try_to_unmap_flush(): void {
 	ubc_writable[tlb_ubc] = 0;
 }
 
-/** Flush if a TLB may hold a writable entry, which could race with I/O. @ported v5.10 */
+/** Before I/O: flush if a CPU may still write to the pages through its TLB. @ported v5.10 */
 export function try_to_unmap_flush_dirty(): void {
 	if (ubc_writable[current()])
 		try_to_unmap_flush();
@@ -461,7 +464,7 @@ function set_tlb_ubc_flush_pending(mm: mm_struct, writable: boolean): void {
 	flush_required[tlb_ubc] = 1;
 	tlb_flush_batched[mm] = 1;
 
-	/* A dirty entry is best assumed to be writable. */
+	/* Who calls this knows only whether it was dirty, which takes a write permission. */
 	if (writable)
 		ubc_writable[tlb_ubc] = 1;
 }
@@ -474,7 +477,6 @@ export function should_defer_flush(mm: mm_struct, flags: number): boolean {
 	if (!(flags & TTU_BATCH_FLUSH))
 		return false;
 
-	/* If remote CPUs need to be flushed then defer batch the flush */
 	return (mm_cpumask(mm) & ~(1 << smp_processor_id())) !== 0;
 }
 
@@ -491,7 +493,7 @@ export function flush_tlb_batched_pending(mm: mm_struct): void {
 }
 
 /**
- * At what address a page would be in an area; -EFAULT if it is not the area's.
+ * The address of a page in an area, mapped or not; -EFAULT if it is not of the area.
  * @ported v5.10
  */
 export function page_address_in_vma(page: page, vma: vm_area_struct): number {
@@ -544,14 +546,14 @@ export function page_referenced_one(
 		if (vma_flags[vma] & VM_LOCKED) {
 			page_vma_mapped_walk_done(pvmw);
 			pra.vm_flags |= VM_LOCKED;
-			return false; /* To break the loop */
+			return false;
 		}
 
 		if (pvmw.pte) {
 			if (ptep_clear_flush_young_notify(vma, address, pvmw.pte)) {
 				/*
-				 * A mapping that is read through once does not count: if the page
-				 * was used in another one, that one tells.
+				 * A stream that passes through says nothing about who wants the
+				 * page again; other mappings have bits of their own.
 				 */
 				if (!(vma_flags[vma] & VM_SEQ_READ))
 					referenced++;
@@ -574,7 +576,7 @@ export function page_referenced_one(
 	}
 
 	if (!pra.mapcount)
-		return false; /* To break the loop */
+		return false;
 
 	return true;
 }
@@ -622,7 +624,7 @@ export function page_referenced(
 	pra.referenced = 0;
 	pra.vm_flags = 0;
 	pra.memcg = memcg;
-	/* On behalf of a cgroup, references from others are skipped. */
+	/* For a cgroup, only what its own tasks use is of interest. */
 	rwc.invalid_vma = memcg ? invalid_page_referenced_vma : null;
 
 	rmap_walk(page, rwc);
@@ -675,7 +677,7 @@ function page_mkclean_one(
 			set_pmd_at(mm, address, pmd, entry, hi);
 		}
 
-		/* No invalidate_range(): a downgrade does not make it point to a new page. */
+		/* No invalidate_range(): the translation stays, only its rights shrink. */
 		cleaned.v++;
 	}
 
@@ -714,8 +716,8 @@ export function page_mkclean(page: page): number {
 }
 
 /**
- * Move a page, which is locked and this area's alone after copy-on-write, to the area's own
- * anon_vma, so that rmap does not search the parents and siblings any more.
+ * A locked page is this area's alone, as after copy-on-write: from now on rmap need not look beyond
+ * the area's own anon_vma.
  * @ported v5.10
  */
 export function page_move_anon_rmap(page: page, vma: vm_area_struct): void {
@@ -738,7 +740,7 @@ function __page_set_anon_rmap(
 	if (PageAnon(page))
 		return;
 
-	/* If it may be mapped elsewhere too, it must be found from the oldest anon_vma. */
+	/* Others may map it too: they all are on the root. */
 	if (!exclusive)
 		anon_vma = anon_vma_root[anon_vma];
 
@@ -755,7 +757,7 @@ function __page_check_anon_rmap(page: page, vma: vm_area_struct, address: number
 }
 
 /**
- * Add a mapping to an anonymous page, which is locked.
+ * An anonymous page, which is locked, gets one more mapping.
  * @param compound the mapping is of the huge page
  * @ported v5.10
  */
@@ -766,7 +768,7 @@ export function page_add_anon_rmap(
 }
 
 /**
- * page_add_anon_rmap() for do_swap_page(), which often knows that the page is this area's alone.
+ * page_add_anon_rmap() with flags: do_swap_page() can say that no other area has the page.
  * @param flags RMAP_*
  * @reduced compound and KSM pages are not modelled
  */
@@ -780,7 +782,7 @@ export function do_page_add_anon_rmap(
 	if (first)
 		__mod_lruvec_page_state(page, NR_ANON_MAPPED, 1);
 
-	/* address might be in next vma when migration races vma_adjust */
+	/* No assertion on the address: migration may meet an area whose bounds move just now. */
 	if (first)
 		__page_set_anon_rmap(page, vma, address, flags & RMAP_EXCLUSIVE);
 	else
@@ -800,16 +802,15 @@ export function page_add_new_anon_rmap(
 		'a new page is mapped outside of its area');
 	SetPageSwapBacked(page);
 	VM_BUG_ON_PAGE(compound, page, 'is mapped huge and is not');
-	/* Anon THP always mapped first with PMD */
 	VM_BUG_ON_PAGE(PageTransCompound(page), page, 'is huge and is mapped by an entry');
-	/* increment count (starts at -1) */
+	/* from -1: nobody else counts it yet */
 	_mapcount[page] = 0;
 	__mod_lruvec_page_state(page, NR_ANON_MAPPED, nr);
 	__page_set_anon_rmap(page, vma, address, 1);
 }
 
 /**
- * Add a mapping to a page of a file.
+ * A page of a file gets one more mapping.
  * @reduced compound pages are not modelled
  */
 export function page_add_file_rmap(page: page, compound: boolean): void {
@@ -828,7 +829,6 @@ function page_remove_file_rmap(page: page, compound: boolean): void {
 
 	VM_BUG_ON_PAGE(compound, page, 'is mapped huge and is not');
 
-	/* page still mapped by someone else? */
 	if (--_mapcount[page] >= 0)
 		return;
 
@@ -862,7 +862,6 @@ export function page_remove_rmap(page: page, compound: boolean): void {
 			break out;
 		}
 
-		/* page still mapped by someone else? */
 		if (--_mapcount[page] >= 0)
 			break out;
 
@@ -871,7 +870,7 @@ export function page_remove_rmap(page: page, compound: boolean): void {
 		if (PageMlocked(page))
 			clear_page_mlock(page);
 
-		/* page->mapping stays: it is reset when the page is freed, and helps swapoff. */
+		/* page->mapping is left: swapoff finds by it who had the page. */
 	}
 	unlock_page_memcg(page);
 }
@@ -890,14 +889,14 @@ export function try_to_unmap_one(
 
 	page_vma_mapped_walk_init(pvmw, page, vma, address, 0);
 
-	/* munlock has nothing to gain from examining un-locked vmas */
+	/* only a locked area can want the page mlocked */
 	if ((flags & TTU_MUNLOCK) && !(vma_flags[vma] & VM_LOCKED))
 		return true;
 
 	if (flags & TTU_SPLIT_HUGE_PMD)
 		VM_BUG_ON_PAGE(PageTransCompound(page), page, 'is to be split and cannot be huge');
 
-	/* The page cannot be freed in this function: the caller holds a reference. */
+	/* page_size() can be relied on: the caller's reference keeps the page. */
 	mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, 0, vma, mm, address,
 		Math.min(vm_end[vma], address + page_size(page)));
 	mmu_notifier_invalidate_range_start(range);
@@ -906,14 +905,9 @@ export function try_to_unmap_one(
 	while (page_vma_mapped_walk(pvmw)) {
 		let pteval: pte_t;
 
-		/*
-		 * If the page is mlock()d, we cannot swap it out.
-		 * If it's recently referenced (perhaps page_referenced
-		 * skipped over this mm) then we should reactivate it.
-		 */
+		/* A locked area keeps its page, and sees to it that the page has the mark. */
 		if (!(flags & TTU_IGNORE_MLOCK)) {
 			if (vma_flags[vma] & VM_LOCKED) {
-				/* PTE-mapped THP are never mlocked */
 				if (!PageTransCompound(page))
 					mlock_vma_page(page);
 				ret = false;
@@ -924,7 +918,6 @@ export function try_to_unmap_one(
 				continue;
 		}
 
-		/* Unexpected PMD-mapped THP? */
 		VM_BUG_ON_PAGE(!pvmw.pte, page, 'is unmapped from a huge mapping');
 
 		const { pte } = pvmw;
@@ -940,32 +933,33 @@ export function try_to_unmap_one(
 			}
 		}
 
-		/* Nuke the page table entry. */
 		const pteval_hi = pte_hi(pte);
 		if (should_defer_flush(mm, flags)) {
 			/*
-			 * A remote CPU can still write through its TLB. If the entry was clean, it
-			 * walks the tables again to set the dirty bit, and faults.
+			 * Until the flush, CPUs that have it dirty in the TLB go on writing; those
+			 * that have it clean must walk the tables for the dirty bit, and fault.
 			 */
 			pteval = ptep_get_and_clear(mm, address, pte);
 			set_tlb_ubc_flush_pending(mm, pte_dirty(pteval));
 		} else {
 			pteval = ptep_clear_flush(vma, address, pte);
 		}
+		const outer_mm = ptl_held_mm(), outer_address = ptl_held_address();
+		ptl_hold(mm, address);
 		scheduling_point(PTE_CLEARED, page, address);
+		ptl_release(outer_mm, outer_address);
 
-		/* Move the dirty bit to the page. Now the pte is gone. */
+		/* only now: no walk can set it in the entry any more */
 		if (pte_dirty(pteval))
 			set_page_dirty(page);
 
-		/* Update high watermark before we lower rss */
 		update_hiwater_rss(mm);
 
 		discard: {
 			if (flags & (TTU_MIGRATION | TTU_SPLIT_FREEZE)) {
 				/*
-				 * do_swap_page() waits until the migration entry is removed, and
-				 * then restarts the fault.
+				 * A fault that meets this entry waits in do_swap_page() for the end
+				 * of the migration, and comes again.
 				 */
 				const entry = make_migration_entry(subpage, pte_write(pteval));
 				let swp_pte = swp_entry_to_pte_lo(entry);
@@ -973,25 +967,25 @@ export function try_to_unmap_one(
 				if (pte_soft_dirty(pteval))
 					swp_pte = pte_swp_mksoft_dirty(swp_pte);
 				set_pte_at(mm, address, pte, swp_pte, swp_entry_to_pte_hi(entry));
-				/* No need to invalidate: it synchronizes on the migration entry. */
+				/* No invalidate_range(): who faults on it waits for the end. */
 			} else if (PageAnon(page)) {
 				const entry = page_private(subpage);
 
 				if (WARN_ON_ONCE(PageSwapBacked(page) !== PageSwapCache(page),
 					'an anonymous page is unmapped that has no swap entry')) {
 					ret = false;
-					/* We have to invalidate as we cleared the pte */
+					/* ptep_clear_flush() does not tell secondary MMUs. */
 					mmu_notifier_invalidate_range(mm, address,
 						address + PAGE_SIZE);
 					page_vma_mapped_walk_done(pvmw);
 					break;
 				}
 
-				/* MADV_FREE page check */
+				/* lazily freed: it can go as it is, unless it was written to */
 				if (!PageSwapBacked(page)) {
 					/*
-					 * The only references must be the isolation's and the
-					 * mappings': another may be of I/O that writes to the page.
+					 * One is the isolation's, one each mapping's. Any other may
+					 * be of I/O that writes to the page.
 					 */
 					const refs_ok = !applied(
 						MM_FIX_RACE_BETWEEN_MADV_FREE_AND_DIRECT_IO
@@ -999,14 +993,13 @@ export function try_to_unmap_one(
 						page_ref_count(page) === 1 + page_mapcount(page);
 
 					if (refs_ok && !PageDirty(page)) {
-						/* Invalidate as we cleared the pte */
 						mmu_notifier_invalidate_range(mm, address,
 							address + PAGE_SIZE);
 						dec_mm_counter(mm, MM_ANONPAGES);
 						break discard;
 					}
 
-					/* It was redirtied and cannot be discarded: remap it. */
+					/* Written to again: it is an ordinary page from now on. */
 					set_pte_at(mm, address, pte, pteval, pteval_hi);
 					SetPageSwapBacked(page);
 					ret = false;
@@ -1028,12 +1021,11 @@ export function try_to_unmap_one(
 				if (pte_soft_dirty(pteval))
 					swp_pte = pte_swp_mksoft_dirty(swp_pte);
 				set_pte_at(mm, address, pte, swp_pte, swp_entry_to_pte_hi(entry));
-				/* Invalidate as we cleared the pte */
 				mmu_notifier_invalidate_range(mm, address, address + PAGE_SIZE);
 			} else {
 				/*
-				 * The page is locked, so it stays in the cache until range_end:
-				 * nobody can map another in its place while a device uses this one.
+				 * No invalidate_range(): the page lock keeps it in the cache, so up
+				 * to range_end a device cannot miss a page that came in its place.
 				 */
 				dec_mm_counter(mm, mm_counter_file(page));
 			}
@@ -1067,7 +1059,7 @@ export function try_to_unmap(page: page, flags: number): boolean {
 	const { try_to_unmap: rwc } = rmap_frame_enter();
 
 	rwc.arg = flags;
-	/* Exec moves its stack under the anon_vma lock but not the tables: migration waits. */
+	/* While exec moves its stack, the area is not where the entries are. */
 	rwc.invalid_vma = (flags & (TTU_MIGRATION | TTU_SPLIT_FREEZE)) !== 0 && !PageKsm(page) &&
 		PageAnon(page) ? invalid_migration_vma : null;
 
@@ -1115,8 +1107,8 @@ function rmap_walk_anon_lock<A>(page: page, rwc: rmap_walk_control<A>): anon_vma
 		return rwc.anon_lock(page);
 
 	/*
-	 * Not page_lock_anon_vma_read(), which wants the page mapped: its users hold mmap_lock,
-	 * or a reference to the anon_vma.
+	 * Not page_lock_anon_vma_read(): migration asks for pages without a mapping. The caller
+	 * keeps the anon_vma, by mmap_lock or a reference.
 	 */
 	const anon_vma = page_anon_vma(page);
 	if (!anon_vma)
@@ -1132,7 +1124,6 @@ function rmap_walk_anon<A>(page: page, rwc: rmap_walk_control<A>, locked: boolea
 
 	if (locked) {
 		anon_vma = page_anon_vma(page);
-		/* anon_vma disappear under us? */
 		VM_BUG_ON_PAGE(!anon_vma, page, 'has no anon_vma while its lock is held');
 	} else {
 		anon_vma = rmap_walk_anon_lock(page, rwc);
@@ -1164,7 +1155,7 @@ function rmap_walk_anon<A>(page: page, rwc: rmap_walk_control<A>, locked: boolea
 function rmap_walk_file<A>(page: page, rwc: rmap_walk_control<A>, locked: boolean): void {
 	const mapping = page_mapping(page);
 
-	/* The lock keeps the page in its mapping, and so the mapping itself. */
+	/* Without it, truncation could take the mapping away meanwhile. */
 	VM_BUG_ON_PAGE(!PageLocked(page), page, 'is looked up in its file unlocked');
 
 	if (!mapping)
@@ -1199,9 +1190,8 @@ export function rmap_walk<A>(page: page, rwc: rmap_walk_control<A>): void {
 		rmap_walk_file(page, rwc, false);
 }
 
-/** rmap_walk() of a caller that holds the rmap lock. @ported v5.10 */
+/** rmap_walk() that takes no rmap lock, since it is held already. @ported v5.10 */
 export function rmap_walk_locked<A>(page: page, rwc: rmap_walk_control<A>): void {
-	/* no ksm support for now */
 	VM_BUG_ON_PAGE(PageKsm(page), page, 'is shared by content');
 	if (PageAnon(page))
 		rmap_walk_anon(page, rwc, true);

@@ -14,31 +14,31 @@ import { address_spaces, anon_vmas, type address_space, type anon_vma, type mm_s
 	type ptep, type vm_area_struct } from './mm_types.ts';
 
 /* enum ttu_flags, v5.10.0 */
-/** migration mode */
+/** migration entries take the place of the present ones */
 export const TTU_MIGRATION = 0x1;
-/** munlock mode: look for mappings that hold the page mlocked, unmap nothing */
+/** unmap nothing, look for areas that hold the page mlocked */
 export const TTU_MUNLOCK = 0x2;
-/** split huge PMD if any */
+/** a huge mapping is made one of small entries first */
 export const TTU_SPLIT_HUGE_PMD = 0x4;
 /** unmap even from VM_LOCKED areas */
 export const TTU_IGNORE_MLOCK = 0x8;
 /** do not ask how young the entry is; gone with 013339df116c, which makes it so for all */
 export const TTU_IGNORE_ACCESS = 0x10;
-/** a corrupted page is recoverable */
+/** a poisoned page is treated as a sound one */
 export const TTU_IGNORE_HWPOISON = 0x20;
 /** the caller flushes TLBs at the end */
 export const TTU_BATCH_FLUSH = 0x40;
-/** the caller holds the rmap lock */
+/** take no rmap lock: it is held already */
 export const TTU_RMAP_LOCKED = 0x80;
-/** freeze ptes while a huge page is split */
+/** migration entries stand in while a huge page is split */
 export const TTU_SPLIT_FREEZE = 0x100;
 
 /** Flags of do_page_add_anon_rmap(). */
 export const RMAP_EXCLUSIVE = 0x01, RMAP_COMPOUND = 0x02;
 
-/** Avoid racy checks: look at entries under their lock only. */
+/** Look at entries under their lock only. */
 export const PVMW_SYNC = 1 << 0;
-/** Look for migration entries rather than present ones. */
+/** The walk is for migration entries; present ones do not count. */
 export const PVMW_MIGRATION = 1 << 1;
 
 /** Where a walk over the mappings of one page in one area has come to. */
@@ -76,7 +76,7 @@ export function page_vma_mapped_walk_done(_pvmw: page_vma_mapped_walk): void {
 
 /** How rmap_walk() goes over the mappings of a page. */
 export class rmap_walk_control<A> {
-	/** Passed to rmap_one() and invalid_vma(). */
+	/** What rmap_one() and invalid_vma() are given. */
 	arg: A;
 	/** Called for each area that can map the page; false stops the walk. */
 	rmap_one: (page: page, vma: vm_area_struct, addr: number, arg: A) => boolean;

@@ -20,7 +20,7 @@ import { clear_frame, copy_frame } from '../arch/ram.ts';
 import { swp_offset, swp_type } from '../arch/swap.ts';
 import { SHMEM_AOPS } from './a_ops.ts';
 import { current } from './current.ts';
-import { delete_from_page_cache, filemap_map_pages, find_lock_entry, maybe_unlock_mmap_for_io,
+import { delete_from_page_cache, filemap_map_pages, find_lock_entry,
 	pagevec_entries, xa_to_page, type iov_iter } from './filemap.ts';
 import { alloc_file, clear_nlink, file_inode, fput, i_size_read, i_size_write, iput,
 	new_inode, O_RDWR, S_IFREG, S_IRWXUGO,
@@ -33,7 +33,7 @@ import { my_zero_pfn, unmap_mapping_range } from './memory.ts';
 import { get_page, page_mapped, page_mapping, page_private, page_ref_add, page_ref_sub,
 	page_zonenum, put_page, set_page_private } from './mm.ts';
 import { address_spaces, files, inodes, NULL, pages, tasks, VM_FAULT_LOCKED, VM_FAULT_MAJOR,
-	VM_FAULT_NOPAGE, VM_FAULT_OOM, VM_FAULT_RETRY, VM_FAULT_SIGBUS, VM_LOCKED, VM_MAYWRITE,
+	VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_LOCKED, VM_MAYWRITE,
 	VM_NORESERVE, VM_SHARED, VM_WRITE, vmas, type address_space, type file, type inode,
 	type mm_struct, type page, type swp_entry_t, type vm_area_struct } from './mm_types.ts';
 import { NR_FILE_PAGES, NR_SHMEM, PAGEVEC_SIZE } from './mmzone.ts';
@@ -606,7 +606,7 @@ export function shmem_unuse(type: number): number {
 }
 
 /**
- * Move a locked page from the page cache to the swap cache, and write it out. 0 with the page
+ * Give a locked page a swap slot in place of the one in its file, and write it out. 0 with the page
  * unlocked, or AOP_WRITEPAGE_ACTIVATE with it locked.
  * @ported v5.10
  */
@@ -647,7 +647,10 @@ export function shmem_writepage(page: page, wbc: writeback_control): number {
 		if (!swap)
 			break redirty;
 
-		/* Before the page is in the swap cache: its lock no longer keeps the inode then. */
+		/*
+		 * First of all: the inode could go as soon as the locked page is no longer in its
+		 * file.
+		 */
 		if (list_empty(swaplist(inode)))
 			list_add(swaplist(inode), shmem_swaplist);
 
@@ -837,6 +840,8 @@ function shmem_swapin_page(
 			put_page(page);
 		}
 	}
+	/* Who ran in the middle may have used it too. */
+	pagep.v = NULL;
 	return error;
 }
 
@@ -954,6 +959,7 @@ function shmem_getpage_gfp(
 		}
 		if (error === -EEXIST)
 			continue repeat;
+		pagep.v = NULL;
 		return error;
 	}
 }
@@ -976,12 +982,7 @@ export function shmem_fault(vmf: vm_fault): number {
 	/* Into a hole that is being punched: wait, or the punching might never end. */
 	if (falloc && shmem_fallocs.waitq[falloc] && vmf.pgoff >= shmem_fallocs.start[falloc] &&
 	    vmf.pgoff < shmem_fallocs.next[falloc]) {
-		const fpin = maybe_unlock_mmap_for_io(vmf, NULL);
-
-		if (!fpin)
-			return VM_FAULT_NOPAGE;
-		fput(fpin);
-		return VM_FAULT_RETRY;
+		throw new WouldBlock('a hole that is being punched');
 	}
 
 	const pagep: out<page> = { v: NULL };

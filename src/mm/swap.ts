@@ -191,8 +191,8 @@ function pagevec_move_tail(pvec: pagevec): void {
 }
 
 /**
- * The end of writeback of a page that was marked for immediate reclaim: if it still can be
- * reclaimed, it goes to the tail of the inactive list.
+ * Writeback of a page with PG_reclaim has ended. Unless somebody came to use it meanwhile, it is
+ * moved where reclaim looks first: to the tail of its inactive list.
  * @ported v5.10
  */
 export function rotate_reclaimable_page(page: page): void {
@@ -277,7 +277,7 @@ function activate_page(page: page): void {
 }
 
 /**
- * Only this CPU's pagevec is looked at: a page that is not on the LRU can as well be isolated.
+ * A page that is in no pagevec of this CPU is left alone: somebody may have isolated it.
  * @ported v5.10
  */
 function __lru_cache_activate_page(page: page): void {
@@ -292,9 +292,8 @@ function __lru_cache_activate_page(page: page): void {
 }
 
 /**
- *	inactive, unreferenced	->	inactive, referenced
- *	inactive, referenced	->	active, unreferenced
- *	active, unreferenced	->	active, referenced
+ * One step up: an inactive page gets PG_referenced first, and when it has that is made active
+ * without it; an active page gets it again, and that is the top.
  * @ported v5.10
  */
 export function mark_page_accessed(page: page): void {
@@ -343,9 +342,8 @@ export function lru_cache_add_inactive_or_unevictable(page: page, vma: vm_area_s
 }
 
 /**
- *	mapped, unevictable or not on the LRU	->	stays
- *	dirty or under writeback		->	inactive, head, PG_reclaim
- *	clean					->	inactive, tail
+ * Off to the inactive list with it: a clean page to its tail, one that must be written first to its
+ * head, with PG_reclaim. A page that is mapped, unevictable or isolated stays where it is.
  * @ported v5.10
  */
 function lru_deactivate_file_fn(page: page, lruvec: lruvec): void {
@@ -355,7 +353,6 @@ function lru_deactivate_file_fn(page: page, lruvec: lruvec): void {
 		return;
 	if (PageUnevictable(page))
 		return;
-	/* some process is using the page */
 	if (page_mapped(page))
 		return;
 

@@ -372,6 +372,8 @@ export function __read_swap_cache_async(
 			return NULL;
 
 		page = alloc_page_vma(gfp_mask, vma, addr);
+		/* Who ran in the middle of the allocation may have set it. */
+		new_page_allocated.v = false;
 		if (!page)
 			return NULL;
 
@@ -385,7 +387,7 @@ export function __read_swap_cache_async(
 
 		/* Somebody has the slot between the map and the cache: only while he runs. */
 		clock_ns.v += JIFFY_NS;
-		VM_BUG_ON_PAGE(!find_get_entry(swap_address_space(entry), swp_offset(entry)), page,
+		VM_BUG_ON_PAGE(!xa_load(swap_address_space(entry), swp_offset(entry)), page,
 			`swap entry ${entry} is marked as cached, but is not`);
 	}
 
@@ -402,6 +404,7 @@ export function __read_swap_cache_async(
 	const old = shadow.v;
 
 	if (mem_cgroup_charge(page, NULL, gfp_mask)) {
+		new_page_allocated.v = false;
 		delete_from_swap_cache(page);
 		unlock_page(page);
 		put_page(page);

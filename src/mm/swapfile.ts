@@ -1302,7 +1302,7 @@ function setup_swap_info(p: swap_info_struct, prio: number): void {
 		si_prio[p] = prio;
 	else
 		si_prio[p] = --least_priority.v;
-	/* plists run from low to high, swap from high to low */
+	/* a plist begins with its lowest, swap with its highest */
 	list_prio[p] = -si_prio[p];
 	for (let i = 0; i < MAX_NUMNODES; i++) {
 		const at = p * MAX_NUMNODES + i;
@@ -1893,7 +1893,7 @@ function swap_count_continued(si: swap_info_struct, offset: number, count: numbe
 		let init_map = count === SWAP_MAP_MAX;
 
 		if (!init_map) {
-			/* as 1 is added to 999 */
+			/* a carry goes through all that are full */
 			while (ram_bytes[map] === (SWAP_CONT_MAX | COUNT_CONTINUED)) {
 				page = list_next[page];
 				BUG_ON(page === first,
@@ -1916,7 +1916,7 @@ function swap_count_continued(si: swap_info_struct, offset: number, count: numbe
 		return true;
 	}
 
-	/* as 1 is subtracted from 1000 */
+	/* a borrow goes through all that are empty */
 	BUG_ON(count !== COUNT_CONTINUED, 'a count that is not zero borrows');
 	while (ram_bytes[map] === COUNT_CONTINUED) {
 		page = list_next[page];

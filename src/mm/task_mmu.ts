@@ -13,18 +13,22 @@ import { is_migration_entry, is_swap_pte, migration_entry_to_pfn, non_swap_entry
 	pte_swp_clear_soft_dirty, pte_swp_soft_dirty, pte_to_swp_entry, swp_offset, swp_type }
 	from '../arch/swap.ts';
 import { flush_tlb_mm } from '../arch/tlb.ts';
+import { MM_DONT_PLAY_GAMES_WITH_PINNED_PAGES_IN_CLEAR_PAGE_REFS,
+	MM_FIX_CLEAR_REFS_WRITE_LOCKING, MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY,
+	applied } from '../lib/commits.ts';
 import { EINTR, EINVAL } from '../lib/errno.ts';
 import { xa_is_value, xa_load } from '../lib/xarray.ts';
 import { get_task_mm, mmput } from './fork.ts';
 import { is_cow_mapping } from './internal.ts';
 import { vm_normal_page } from './memory.ts';
-import { mmap_read_lock, mmap_read_unlock, mmap_write_lock_killable, mmap_write_unlock,
-	page_count, page_mapcount, page_maybe_dma_pinned, reset_mm_hiwater_rss } from './mm.ts';
+import { mmap_read_lock, mmap_read_lock_killable, mmap_read_unlock, mmap_write_downgrade,
+	mmap_write_lock_killable, mmap_write_unlock, page_count, page_mapcount, page_maybe_dma_pinned, reset_mm_hiwater_rss } from './mm.ts';
 import { VM_LOCKED, VM_PFNMAP, VM_SHARED, VM_SOFTDIRTY, VM_WRITE, files, mms, vmas,
 	type mm_struct, type page, type pte_t, type ptep, type task_struct, type vm_area_struct }
 	from './mm_types.ts';
 import { find_vma, vma_set_page_prot } from './mmap.ts';
-import { ULONG_MAX, dec_tlb_flush_pending, inc_tlb_flush_pending } from './mmu_gather.ts';
+import { ULONG_MAX, dec_tlb_flush_pending, inc_tlb_flush_pending, tlb_finish_mmu, tlb_gather_mmu,
+	type mmu_gather } from './mmu_gather.ts';
 import { MMU_NOTIFY_SOFT_DIRTY, mmu_notifier_invalidate_range_end,
 	mmu_notifier_invalidate_range_start, mmu_notifier_range, mmu_notifier_range_init }
 	from './mmu_notifier.ts';
@@ -116,11 +120,10 @@ function smaps_account(
 	smaps_page_accumulate(mss, page, PAGE_SIZE, pss, dirty, locked, mapcount < 2);
 }
 
-/** @ported v5.10 static */
+/** @ported v5.10 static; which takes addresses for indices in the file, so finds nothing there */
 function smaps_pte_hole(addr: number, end: number, walk: mm_walk<mem_size_stats>): number {
 	walk.private.swap += shmem_partial_swap_usage(
-		files.f_mapping[vmas.vm_file[walk.vma]],
-		linear_page_index(walk.vma, addr), linear_page_index(walk.vma, end)) * PAGE_SIZE;
+		files.f_mapping[vmas.vm_file[walk.vma]], addr, end);
 	return 0;
 }
 
@@ -189,7 +192,7 @@ export function smap_gather_stats(vma: vm_area_struct, mss: mem_size_stats): voi
 
 	mss.check_shmem_swap = false;
 	if (vmas.vm_file[vma] && shmem_mapping(files.f_mapping[vmas.vm_file[vma]])) {
-		const shmem_swapped = shmem_swap_usage(vma) * PAGE_SIZE;
+		const shmem_swapped = shmem_swap_usage(vma);
 
 		/* Where no private copy can hide a swapped page of the file, its count will do. */
 		if (!shmem_swapped || (vmas.vm_flags[vma] & VM_SHARED) ||
@@ -225,14 +228,15 @@ function pte_is_pinned(vma: vm_area_struct, addr: number, pte: pte_t): boolean {
 	return page_maybe_dma_pinned(page);
 }
 
-/** @ported v5.10 static; with the check for pins of 9348b73c2e1b, v5.11 (v5.10.15) */
+/** @ported v5.10 static */
 function clear_soft_dirty(vma: vm_area_struct, addr: number, pte: ptep): void {
 	const mm = vmas.vm_mm[vma];
 	let ptent = ram[pte]!;
 	const hi = ram[pte + 1]!;
 
 	if (pte_present(ptent)) {
-		if (pte_is_pinned(vma, addr, ptent))
+		if (applied(MM_DONT_PLAY_GAMES_WITH_PINNED_PAGES_IN_CLEAR_PAGE_REFS
+		    /* 9348b73c2e1b, v5.11 */) && pte_is_pinned(vma, addr, ptent))
 			return;
 		ptent = pte_wrprotect(ptep_get_and_clear(mm, addr, pte));
 		set_pte_at(mm, addr, pte, pte_clear_soft_dirty(ptent), hi);
@@ -290,7 +294,7 @@ const clear_refs_walk_ops: mm_walk_ops<clear_refs_private> = {
 
 /**
  * Write CLEAR_REFS_* to /proc/PID/clear_refs of the task; 0 or -errno.
- * @ported v5.10 static; soft-dirty under the write lock as of 912efa17e512, v5.11
+ * @ported v5.10 static
  */
 export function clear_refs_write(task: task_struct, type: number): number {
 	if (type < CLEAR_REFS_ALL || type >= CLEAR_REFS_LAST)
@@ -300,36 +304,67 @@ export function clear_refs_write(task: task_struct, type: number): number {
 		return 0;
 
 	try {
-		if (mmap_write_lock_killable(mm))
-			return -EINTR;
-		try {
-			clear_refs_locked(mm, type);
-		} finally {
+		if (type === CLEAR_REFS_MM_HIWATER_RSS) {
+			if (mmap_write_lock_killable(mm))
+				return -EINTR;
+			reset_mm_hiwater_rss(mm);
 			mmap_write_unlock(mm);
+			return 0;
 		}
+		if (applied(MM_FIX_CLEAR_REFS_WRITE_LOCKING /* 29a951dfb3c3, v5.11 */)) {
+			if (mmap_write_lock_killable(mm))
+				return -EINTR;
+			clear_refs_locked(mm, type);
+			mmap_write_unlock(mm);
+			return 0;
+		}
+		/* Only as long as mappings change is it the write lock. */
+		if (type === CLEAR_REFS_SOFT_DIRTY && has_softdirty_vma(mm)) {
+			if (mmap_write_lock_killable(mm))
+				return -EINTR;
+			clear_vma_softdirty(mm);
+			mmap_write_downgrade(mm);
+		} else if (mmap_read_lock_killable(mm)) {
+			return -EINTR;
+		}
+		clear_refs_locked(mm, type);
+		mmap_read_unlock(mm);
 	} finally {
 		mmput(mm);
 	}
 	return 0;
 }
 
+/** @custom the search of clear_refs_write() for what takes the write lock */
+function has_softdirty_vma(mm: mm_struct): boolean {
+	for (let vma = mms.mmap[mm]; vma; vma = vmas.vm_next[vma])
+		if (vmas.vm_flags[vma] & VM_SOFTDIRTY)
+			return true;
+	return false;
+}
+
+/** @custom the loop of clear_refs_write() over the vmas */
+function clear_vma_softdirty(mm: mm_struct): void {
+	for (let vma = mms.mmap[mm]; vma; vma = vmas.vm_next[vma]) {
+		if (!(vmas.vm_flags[vma] & VM_SOFTDIRTY))
+			continue;
+		vmas.vm_flags[vma] &= ~VM_SOFTDIRTY;
+		vma_set_page_prot(vma);
+	}
+}
+
 /** @custom clear_refs_write() between lock and unlock */
 function clear_refs_locked(mm: mm_struct, type: number): void {
 	const range = new mmu_notifier_range();
-
-	if (type === CLEAR_REFS_MM_HIWATER_RSS) {
-		reset_mm_hiwater_rss(mm);
-		return;
-	}
+	const flushes = applied(MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY
+		/* 912efa17e512, v5.12 */);
+	/* A gather that gathers nothing, so flushes only if another one is under way. */
+	const tlb = flushes ? 0 as mmu_gather : tlb_gather_mmu(mm, 0, ULONG_MAX);
 
 	if (type === CLEAR_REFS_SOFT_DIRTY) {
-		for (let vma = mms.mmap[mm]; vma; vma = vmas.vm_next[vma]) {
-			if (!(vmas.vm_flags[vma] & VM_SOFTDIRTY))
-				continue;
-			vmas.vm_flags[vma] &= ~VM_SOFTDIRTY;
-			vma_set_page_prot(vma);
-		}
-		inc_tlb_flush_pending(mm);
+		clear_vma_softdirty(mm);
+		if (flushes)
+			inc_tlb_flush_pending(mm);
 		mmu_notifier_range_init(range, MMU_NOTIFY_SOFT_DIRTY, 0, 0 as vm_area_struct, mm,
 			0, ULONG_MAX);
 		mmu_notifier_invalidate_range_start(range);
@@ -338,9 +373,13 @@ function clear_refs_locked(mm: mm_struct, type: number): void {
 		walk_page_range(mm, 0, mms.highest_vm_end[mm], clear_refs_walk_ops, { type });
 	if (type === CLEAR_REFS_SOFT_DIRTY) {
 		mmu_notifier_invalidate_range_end(range);
-		flush_tlb_mm(mm);
-		dec_tlb_flush_pending(mm);
+		if (flushes) {
+			flush_tlb_mm(mm);
+			dec_tlb_flush_pending(mm);
+		}
 	}
+	if (!flushes)
+		tlb_finish_mmu(tlb, 0, ULONG_MAX);
 }
 
 /** Flags of a pagemap entry: bits 55 and up of the file's 64-bit words, shifted down by 55. */

@@ -177,7 +177,7 @@ export function truncate_inode_pages_range(
 				let top = PAGE_SIZE;
 
 				if (start > end) {
-					/* within a single page */
+					/* the range begins and ends in this page */
 					top = partial_end;
 					partial_end = 0;
 				}

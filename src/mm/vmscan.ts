@@ -142,11 +142,11 @@ class scan_counts {
 
 /** One call of reclaim. Nested ones (a statement at a scheduling point) have their own. */
 export class scan_control {
-	/** pages that a shrink_list() is to reclaim */
+	/** pages wanted */
 	nr_to_reclaim = 0;
 	/** bit a node; 0: all */
 	nodemask = 0;
-	/** the cgroup that hit its limit; 0 in global reclaim */
+	/** whose limit made this reclaim necessary; 0 in global reclaim */
 	target_mem_cgroup = 0 as mem_cgroup;
 	/** of the target's lruvec */
 	anon_cost = 0;
@@ -163,9 +163,9 @@ export class scan_control {
 	/** something was spared because of memory.low */
 	memcg_low_skipped = false;
 	compaction_ready = false;
-	/** there is enough cold cache in this node */
+	/** the node has so many idle file pages that only these are taken */
 	cache_trim_mode = false;
-	/** the file pages of this node are few enough to be a danger */
+	/** so few file pages are left on the node that they would thrash */
 	file_is_tiny = false;
 	order = 0;
 	/** scan size >> priority of each list, 12 to 0 */
@@ -266,7 +266,7 @@ export function lruvec_lru_size(lruvec: lruvec, lru: number, zone_idx: number): 
 
 /** @ported v5.10 */
 function is_page_cache_freeable(page: page): boolean {
-	/* the isolating caller, the page cache, and buffers */
+	/* besides these, there is the isolation's */
 	const page_cache_pins = thp_nr_pages(page);
 
 	return page_count(page) - page_has_private(page) === 1 + page_cache_pins;
@@ -395,14 +395,14 @@ export function page_check_references(page: page, sc: scan_control): number {
 	const referenced_ptes = page_referenced(page, 1, sc.target_mem_cgroup, vm_flags);
 	const referenced_page = TestClearPageReferenced(page);
 
-	/* mlock lost the race with the isolation: try_to_unmap() will find out */
+	/* mlock() missed it while it was isolated: try_to_unmap() makes up for that */
 	if (vm_flags.v & VM_LOCKED)
 		return PAGEREF_RECLAIM;
 
 	if (referenced_ptes) {
 		/*
-		 * The fault itself leaves a young entry, so one reference says little: the page is
-		 * marked and spared once. The mark is set for activated pages too.
+		 * The fault itself leaves a young entry, so one round says little: PG_referenced
+		 * carries what it saw to the next, and past a stay on the active list too.
 		 */
 		SetPageReferenced(page);
 
@@ -430,7 +430,7 @@ const DIRTY = 1, WRITEBACK = 2;
  * @reduced no file system has an ->is_dirty_writeback()
  */
 function page_check_dirty_writeback(page: page): number {
-	/* anonymous pages are written by reclaim alone, and never a reason to stall it */
+	/* no flusher works on these: a stall would wait for nobody */
 	if (!page_is_file_lru(page) || (PageAnon(page) && !PageSwapBacked(page)))
 		return 0;
 
@@ -486,7 +486,7 @@ function shrink_page_list(
 	let may_enter_fs = (sc.gfp_mask & __GFP_FS) !== 0 ||
 		(PageSwapCache(page) && (sc.gfp_mask & __GFP_IO) !== 0);
 
-	/* how many are dirty decides whether the node counts as congested and kswapd writes */
+	/* shrink_node() marks the node by these counts */
 	const state = page_check_dirty_writeback(page);
 	if (state)
 		stat.nr_dirty++;
@@ -494,15 +494,15 @@ function shrink_page_list(
 	if (state === DIRTY)
 		stat.nr_unqueued_dirty++;
 
-	/* pages that come by again before their writeback ended count as congestion */
+	/* it has its mark of the last round still: the device is slower than reclaim */
 	let mapping = page_mapping(page);
 	if ((state & WRITEBACK) && PageReclaim(page))
 		stat.nr_congested++;
 
 	/*
-	 * A page under writeback: case 1, kswapd goes round faster than the device writes: note
-	 * it, to stall after the list. Case 2: mark it for reclaim at the end of writeback. In
-	 * both, activate it to have it out of the way. (Case 3 waits, in cgroup v1 only.)
+	 * It cannot go now, and on the active list it is in nobody's way. With a mark of the last
+	 * round it is counted for a stall: kswapd is faster than the device. Else the mark makes
+	 * rotate_reclaimable_page() bring it back. Only cgroup v1 waits for it here.
 	 */
 	if (PageWriteback(page)) {
 		if (current_is_kswapd() && PageReclaim(page) &&
@@ -597,7 +597,7 @@ function shrink_page_list(
 			if (PageDirty(page))
 				break keep;
 
-			/* the write was synchronous: go on and free the page */
+			/* ->writepage() has done all its work: it may go at once */
 			if (!trylock_page(page))
 				break keep;
 			if (PageDirty(page) || PageWriteback(page))
@@ -634,7 +634,7 @@ function shrink_page_list(
 						nr_pages = 1;
 					}
 				}
-				/* activate_locked: not swapped now, so its swap space can go */
+				/* activate_locked: back in use, so others may need its slot more */
 				if (PageSwapCache(page) &&
 				    (mem_cgroup_swap_full(page) || PageMlocked(page)))
 					try_to_free_swap(page);
@@ -757,7 +757,7 @@ function isolate_lru_pages(
 			continue;
 		}
 
-		/* skipped pages do not count: a list full of them would look like out of memory */
+		/* those of too high zones do not count: many of them must not use up the scan */
 		scan += nr_pages;
 		switch (__isolate_lru_page(page, mode)) {
 		case 0:
@@ -767,7 +767,7 @@ function isolate_lru_pages(
 			break;
 
 		case -EBUSY:
-			/* or it is being freed elsewhere */
+			/* who frees it takes it off the list */
 			list_move(page_lru_node(page), src);
 			continue;
 
@@ -836,7 +836,7 @@ function too_many_isolated(pgdat: pglist_data, file: number, sc: scan_control): 
 		isolated = node_page_state(pgdat, NR_ISOLATED_ANON);
 	}
 
-	/* those who may not wait for I/O isolate more, not to wait in a circle for those who may */
+	/* they may hold what those without I/O would wait for: these get a higher limit */
 	if ((sc.gfp_mask & (__GFP_IO | __GFP_FS)) === (__GFP_IO | __GFP_FS))
 		inactive = Math.trunc(inactive / 8);
 
@@ -914,7 +914,7 @@ function shrink_inactive_list(
 		msleep(100);
 		stalled = true;
 
-		/* about to die, and to free its memory */
+		/* its exit will free more than this */
 		if (fatal_signal_pending(current()))
 			return SWAP_CLUSTER_MAX;
 	}
@@ -1010,7 +1010,7 @@ function shrink_active_list(
 		}
 
 		if (page_referenced(page, 0, sc.target_mem_cgroup, vm_flags)) {
-			/* executables in use, and no others, go round the active list again */
+			/* a stream of file data must not push out the code that runs */
 			if ((vm_flags.v & VM_EXEC) && page_is_file_lru(page)) {
 				nr_rotated += thp_nr_pages(page);
 				list_add(page_lru_node(page), l_active);
@@ -1150,7 +1150,7 @@ function scan_balance_of(memcg: mem_cgroup, sc: scan_control): number {
 	if (cgroup_reclaim(sc) && !swappiness)
 		return SCAN_FILE;
 
-	/* close to out of memory: no cleverness */
+	/* the last round: whatever there is */
 	if (!sc.priority && swappiness)
 		return SCAN_EQUAL;
 
@@ -1160,10 +1160,7 @@ function scan_balance_of(memcg: mem_cgroup, sc: scan_control): number {
 	if (sc.cache_trim_mode)
 		return SCAN_FILE;
 
-	/*
-	 * The pressure on each type is inverse to its cost, and at least a third of it, before
-	 * swappiness.
-	 */
+	/* The costlier type is spared, but never below a third; swappiness then shifts both. */
 	let total_cost = sc.anon_cost + sc.file_cost;
 	const anon_cost = total_cost + sc.anon_cost;
 	const file_cost = total_cost + sc.file_cost;
@@ -1322,7 +1319,7 @@ function shrink_lruvec(lruvec: lruvec, sc: scan_control): void {
 	}
 	sc.nr_reclaimed += nr_reclaimed;
 
-	/* even where no anonymous page was to be evicted, their lists are balanced */
+	/* also without a scan of them: there must be candidates when their turn comes */
 	if (total_swap_pages.v && inactive_is_low(lruvec, LRU_INACTIVE_ANON))
 		shrink_active_list(SWAP_CLUSTER_MAX, lruvec, sc, LRU_ACTIVE_ANON);
 }
@@ -1400,10 +1397,10 @@ function shrink_node_memcgs(pgdat: pglist_data, sc: scan_control): void {
 
 		mem_cgroup_calculate_protection(target_memcg, memcg);
 
-		/* hard protection */
+		/* memory.min holds in all rounds */
 		if (mem_cgroup_below_min(memcg))
 			continue;
-		/* soft protection: as long as others have what can be reclaimed */
+		/* memory.low does not in the second */
 		if (mem_cgroup_below_low(memcg)) {
 			if (!sc.memcg_low_reclaim) {
 				sc.memcg_low_skipped = true;
@@ -1436,7 +1433,8 @@ function shrink_node(pgdat: pglist_data, sc: scan_control): void {
 
 		/*
 		 * Active pages are aged when the inactive list is too short, or when pages that
-		 * came back were activated since the last reclaim: a new working set comes up.
+		 * came back were activated since the last reclaim: then those on the active list
+		 * may be yesterday's.
 		 */
 		if (!sc.force_deactivate) {
 			let activated = lruvec_page_state(target_lruvec, WORKINGSET_ACTIVATE_ANON);
@@ -1456,7 +1454,7 @@ function shrink_node(pgdat: pglist_data, sc: scan_control): void {
 			sc.may_deactivate = DEACTIVATE_ANON | DEACTIVATE_FILE;
 		}
 
-		/* plenty of inactive cache that does not thrash: that first */
+		/* while idle cache is to be had without refaults, anonymous pages are left alone */
 		let file = lruvec_page_state(target_lruvec, NR_INACTIVE_FILE);
 		sc.cache_trim_mode = Math.trunc(file / 2 ** sc.priority) !== 0 &&
 			!(sc.may_deactivate & DEACTIVATE_FILE);
@@ -1521,7 +1519,7 @@ function shrink_node(pgdat: pglist_data, sc: scan_control): void {
 			wait_iff_congested();
 	} while (should_continue_reclaim(pgdat, sc.nr_reclaimed - nr_reclaimed, sc));
 
-	/* a reclaim that gets something revives a kswapd that had given up */
+	/* kswapd, too, can get something here */
 	if (reclaimable)
 		kswapd_failures[pgdat] = 0;
 }
@@ -1599,7 +1597,7 @@ function do_try_to_free_pages(zonelist: zonelist, sc: scan_control): number {
 			if (sc.compaction_ready)
 				break;
 
-			/* in trouble, write pages even in laptop mode */
+			/* at this priority the disk is not spared any more */
 			if (sc.priority < DEF_PRIORITY - 2)
 				sc.may_writepage = true;
 		} while (--sc.priority >= 0);
@@ -1624,7 +1622,7 @@ function do_try_to_free_pages(zonelist: zonelist, sc: scan_control): number {
 		if (sc.nr_reclaimed)
 			return sc.nr_reclaimed;
 
-		/* given up for compaction's sake, which is no out of memory */
+		/* compaction may have room enough now: not out of memory */
 		if (sc.compaction_ready)
 			return 1;
 
@@ -1684,7 +1682,7 @@ function allow_direct_reclaim(pgdat: pglist_data): boolean {
 
 	const wmark_ok = free_pages > Math.trunc(pfmemalloc_reserve / 2);
 
-	/* who is throttled needs kswapd awake */
+	/* only kswapd can let the throttled go */
 	if (!wmark_ok && kswapd_sleeps(pgdat)) {
 		if (highest_zoneidx_wanted[pgdat] > ZONE_NORMAL)
 			highest_zoneidx_wanted[pgdat] = ZONE_NORMAL;
@@ -1711,7 +1709,7 @@ function throttle_direct_reclaim(gfp_mask: gfp_t, zonelist: zonelist, nodemask: 
 	if (fatal_signal_pending(task))
 		return false;
 
-	/* the first node with a zone that the kernel's own allocations can use */
+	/* the nearest node that can hold kernel data stands for all */
 	let z = first_zones_zonelist(zonelist, gfp_zone(gfp_mask), nodemask);
 	for (let zone; (zone = zonelist_zone(z));
 	     z = next_zones_zonelist(z + 1, gfp_zone(gfp_mask), nodemask)) {
@@ -1755,7 +1753,7 @@ export function try_to_free_pages(
 	sc.may_unmap = true;
 	sc.may_swap = true;
 
-	/* 1, so that the allocator does not go on to kill somebody */
+	/* as if there were progress: nobody else needs to be killed for a task that exits */
 	if (throttle_direct_reclaim(sc.gfp_mask, zonelist, nodemask))
 		return 1;
 
@@ -1869,7 +1867,7 @@ function clear_pgdat_congested(pgdat: pglist_data): void {
 function prepare_kswapd_sleep(
 	pgdat: pglist_data, order: number, highest_zoneidx: number,
 ): boolean {
-	/* hopeless: direct reclaim will have to do */
+	/* too many failures: who needs memory reclaims it himself */
 	if (kswapd_failures[pgdat] >= MAX_RECLAIM_RETRIES)
 		return true;
 
@@ -1898,7 +1896,7 @@ function kswapd_shrink_node(pgdat: pglist_data, sc: scan_control): boolean {
 
 	shrink_node(pgdat, sc);
 
-	/* memory may be too fragmented for the order: enough was reclaimed, so no more for it */
+	/* twice the order did not make a block of it: more would not either */
 	if (sc.order && sc.nr_reclaimed >= compact_gap(sc.order))
 		sc.order = 0;
 
@@ -1944,7 +1942,7 @@ function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: numbe
 
 			sc.reclaim_idx = highest_zoneidx;
 
-			/* not balanced: forget the boost, and start again for the watermark */
+			/* memory itself is short: the boost can wait */
 			const balanced = pgdat_balanced(pgdat, sc.order, highest_zoneidx);
 			if (!balanced && nr_boost_reclaim) {
 				nr_boost_reclaim = 0;
@@ -1962,10 +1960,10 @@ function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: numbe
 			sc.may_writepage = !laptop_mode.v && !nr_boost_reclaim;
 			sc.may_swap = !nr_boost_reclaim;
 
-			/* all zones' pages, so that they have a chance to be referenced again */
+			/* in all zones, and early: accessed bits need time to be set */
 			age_active_anon(pgdat, sc);
 
-			/* in trouble, write pages even in laptop mode */
+			/* at this priority the disk is not spared any more */
 			if (sc.priority < DEF_PRIORITY - 2)
 				sc.may_writepage = true;
 
@@ -2086,7 +2084,7 @@ export function wakeup_kswapd(
 	if (!kswapd_sleeps(pgdat))
 		return;
 
-	/* hopeless, or nothing to do */
+	/* given up, or balanced */
 	if (kswapd_failures[pgdat] >= MAX_RECLAIM_RETRIES ||
 	    (pgdat_balanced(pgdat, order, highest_zoneidx) &&
 	     !pgdat_watermark_boosted(pgdat, highest_zoneidx)))

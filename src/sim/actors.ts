@@ -4,7 +4,7 @@
  * user mode, where what was put off until then is done: reclaim to memory.high, a pending SIGKILL,
  * kswapd if it was woken. A statement at a scheduling point runs in the middle of another one.
  */
-import { VM_BUG_ON, WouldBlock } from '../lib/bug.ts';
+import { KernelPanic, VM_BUG_ON, WouldBlock } from '../lib/bug.ts';
 import { restore, snapshot } from '../lib/snapshot.ts';
 import { global_f64, global_s32, nr_rows, struct, to, use_rows, type ptr } from '../lib/struct.ts';
 import { current, nr_cpu_ids, smp_processor_id } from '../mm/current.ts';
@@ -14,7 +14,7 @@ import { EXIT_ZOMBIE, PF_KTHREAD, tasks, type task_struct } from '../mm/mm_types
 import { first_online_pgdat, next_online_pgdat, pgdats } from '../mm/mmzone.ts';
 import { oomHandler } from '../mm/oom_kill.ts';
 import { kswapd } from '../mm/vmscan.ts';
-import { BlockedError, MachineError, StepBudgetError } from './errors.ts';
+import { BlockedError, MachineError, PanicError, StepBudgetError } from './errors.ts';
 
 /* The tasks that are in the middle of a statement, the outermost one in row 1. */
 const FRAMES = 256;
@@ -25,6 +25,9 @@ const depth = global_s32('sim.depth');
 /** Steps (statements and user accesses) since boot, and how many may be; 0 for no end. */
 const steps = global_f64('sim.steps');
 const step_budget = global_f64('sim.step_budget');
+
+/* 1 once the kernel has panicked: nothing runs any more. */
+const panicked = global_s32('sim.panicked');
 
 const SIGKILL = 9;
 
@@ -138,7 +141,7 @@ function resume(task: task_struct, cpu: number): void {
  * Let a task do something in kernel or user mode, and return to user mode.
  * @param restartable the body leaves nothing behind when it throws WouldBlock
  * @throws BlockedError with the machine unchanged if it waits for the statement that it interrupts
- * @throws MachineError with SIGKILL if it was killed while it ran
+ * @throws MachineError with SIGKILL if it was killed while it ran; PanicError
  */
 export function runStatement<T>(
 	task: task_struct, what: string, body: () => T, restartable = false,
@@ -147,6 +150,8 @@ export function runStatement<T>(
 	const outer = current(), outerCpu = smp_processor_id();
 
 	step();
+	if (panicked.v)
+		throw new PanicError('it has panicked before');
 	if (nested && inMiddle(task))
 		throw new BlockedError('itself, in the middle of a statement');
 	/*
@@ -162,6 +167,10 @@ export function runStatement<T>(
 		}
 		return result;
 	} catch (error) {
+		if (error instanceof KernelPanic) {
+			panicked.v = 1;
+			throw new PanicError(error.message);
+		}
 		if (!(error instanceof WouldBlock))
 			throw error;
 		if (before)

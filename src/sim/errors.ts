@@ -37,10 +37,20 @@ export class BlockedError extends Error {
 	}
 }
 
-/** More steps than MachineOptions.stepBudget: an access that never completes. */
+/** A statement does not come to its end: more steps than MachineOptions.stepBudget, or a livelock. */
 export class StepBudgetError extends Error {
-	constructor(budget: number) {
-		super(`more than ${budget} steps: a statement does not come to its end`);
+	/** @param what a number of steps, or what goes on for ever */
+	constructor(what: number | string) {
+		super(typeof what === 'number'
+			? `more than ${what} steps: a statement does not come to its end` : what);
 		this.name = 'StepBudgetError';
+	}
+}
+
+/** The kernel panicked: the machine does nothing any more. */
+export class PanicError extends StepBudgetError {
+	constructor(message: string) {
+		super(`Kernel panic - not syncing: ${message}`);
+		this.name = 'PanicError';
 	}
 }

@@ -11,6 +11,7 @@ import { non_swap_entry, pte_to_swp_entry, swp_entry } from '../arch/swap.ts';
 import { TLB_NR_DYN_ASIDS, cpu_tlbstate, mm_contexts, tlb_ubcs } from '../arch/tlb.ts';
 import { allRegions } from '../lib/arena.ts';
 import { KernelBug } from '../lib/bug.ts';
+import { MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY, applied } from '../lib/commits.ts';
 import { list_heads_entered } from '../lib/stack.ts';
 import { allTables, list_heads, nr_live, nr_rows, rb_nodes, type list_head, type rb_node }
 	from '../lib/struct.ts';
@@ -710,9 +711,9 @@ function checkSwap(census: Census): void {
 	const inReserve = new Set<number>();
 	for (let cpu = 0; cpu < nr_cpu_ids.v; cpu++) {
 		const at = (cpu + 1) * SWAP_SLOTS_CACHE_SIZE;
-		for (let i = 0; i < SWAP_SLOTS_CACHE_SIZE; i++)
-			if (swp_slots.slots[at + i])
-				inReserve.add(swap_slot(swp_slots.slots[at + i]!));
+		const taken = swp_slots.cur[cpu + 1 as never];
+		for (let i = taken; i < taken + swp_slots.nr[cpu + 1 as never]; i++)
+			inReserve.add(swap_slot(swp_slots.slots[at + i]!));
 		for (let i = 0; i < swp_slots.n_ret[cpu + 1 as never]; i++)
 			inReserve.add(swap_slot(swp_slots.slots_ret[at + i]!));
 	}
@@ -784,7 +785,10 @@ function checkTlb(): void {
 			if (!pte_present(pte) || pte >>> WORD_BITS !== entry.pfn)
 				fail('tlb', `${where}, the table has ${pte_present(pte)
 					? `page ${pte >>> WORD_BITS}` : 'none'}`);
-			if (entry.writable && !pte_write(pte))
+			/* A kernel without it leaves them when soft-dirty bits are cleared. */
+			if (entry.writable && !pte_write(pte) &&
+			    applied(MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY
+				/* 912efa17e512, v5.12 */))
 				fail('tlb', `${where} as writable, the table has it read-only`);
 			if (entry.dirty && !pte_dirty(pte))
 				fail('tlb', `${where} as dirty, the table has it clean`);

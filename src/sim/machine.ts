@@ -38,7 +38,7 @@ import { try_to_free_mem_cgroup_pages } from '../mm/vmscan.ts';
 import { actorsInit, exitTask, returnToUser, runStatement, statementDepth, step }
 	from './actors.ts';
 import { task_comm } from './comm.ts';
-import { BlockedError, MachineError } from './errors.ts';
+import { BlockedError, MachineError, StepBudgetError } from './errors.ts';
 import { hasFile, readBytes, readText, writeText } from './files.ts';
 import { KPF, decodePagemap, type KpfName } from './formats.ts';
 import { traceMark, traceSwitch, traceText } from './ftrace.ts';
@@ -388,12 +388,17 @@ export class Task {
 	}
 }
 
+/* Faults in a row that the kernel ends with "try again", until that is taken for ever. */
+const OOM_TRIES_MAX = 200;
+
 /*
  * One access of the running task: its physical address; -1 if a SIGKILL is pending, which its
  * return to user mode will deal with.
  */
 function userAccess(what: string, address: number, kind: number): number {
-	for (;;) {
+	for (let tries = 0; ; tries++) {
+		if (tries > OOM_TRIES_MAX)
+			throw new StepBudgetError('a page fault that is out of memory, with nobody to kill');
 		step();
 		const at = mmu_access(smp_processor_id(), address, kind | MMU_USER);
 		if (at >= 0) {

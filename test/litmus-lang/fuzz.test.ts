@@ -15,7 +15,7 @@ import { LitmusError } from '../../src/sim/litmus/source.ts';
 
 const SEED = 20201105;
 const INPUTS = 100_000;
-const RUNS = 600;
+const RUNS = 250;
 const MiB = 1024 * 1024;
 
 /* mulberry32 */
@@ -68,7 +68,8 @@ rmdir A/B
 `;
 const bases = [EXTRA, ...readdirSync(folder).filter((name) => name.endsWith('.litmus'))
 	.map((name) => readFileSync(new URL(name, folder), 'utf8'))];
-const words = [...new Set(bases.join(' ').split(/\s+/)), ...POINTS, '', ':', '=', '#', '\\', '[', '0',
+const words = [...new Set(bases.join(' ').split(/\s+/)), ...POINTS, '', ':', '=', '#', '\\', '[',
+	'0',
 	'-1', '4294967296', '1e9', 'm[0..', '\u00e4', '\u0000', '/', 'all', 'init', 'anon'];
 
 function mutate(text: string, below: (n: number) => number): string {
@@ -90,7 +91,8 @@ function mutate(text: string, below: (n: number) => number): string {
 		case 6: {
 			const one = lines[line] ?? '';
 			const cut = below(one.length + 1);
-			lines[line] = one.slice(0, cut) + String.fromCharCode(below(256)) + one.slice(cut + below(2));
+			lines[line] = one.slice(0, cut) + String.fromCharCode(below(256)) +
+				one.slice(cut + below(2));
 			break;
 		}
 		default: lines[line] = (lines[line] ?? '').replace(/\d+/, () => String(below(200)));
@@ -100,7 +102,8 @@ function mutate(text: string, below: (n: number) => number): string {
 }
 
 function bytes(below: (n: number) => number): Uint8Array {
-	return Uint8Array.from({ length: below(200) }, () => below(4) ? below(96) + 32 : below(256));
+	return Uint8Array.from(
+		{ length: below(200) }, () => below(4) ? below(96) + 32 : below(256));
 }
 
 test(`${INPUTS} inputs: a message with its place, or a program`, () => {
@@ -110,7 +113,8 @@ test(`${INPUTS} inputs: a message with its place, or a program`, () => {
 	let right = 0;
 
 	for (let i = 0; i < INPUTS; i++) {
-		const input = i % 4 === 0 ? bytes(below) : mutate(bases[below(bases.length)]!, below);
+		const input = i % 4 === 0 ? bytes(below)
+			: mutate(bases[below(bases.length)]!, below);
 		try {
 			const program = parseLitmus(input, 'f');
 			right++;
@@ -118,8 +122,11 @@ test(`${INPUTS} inputs: a message with its place, or a program`, () => {
 				programs.push(program);
 		} catch (error) {
 			if (!(error instanceof LitmusError))
-				throw new Error(`input ${i}: ${JSON.stringify(String(input))}`, { cause: error });
-			const count = (typeof input === 'string' ? input : new TextDecoder().decode(input))
+				throw new Error(
+					`input ${i}: ${JSON.stringify(String(input))}`,
+					{ cause: error });
+			const count = (
+				typeof input === 'string' ? input : new TextDecoder().decode(input))
 				.split('\n').length;
 			if (!/expected/.test(error.message) || error.span.line > count)
 				throw new Error(`input ${i}: ${error.message}`, { cause: error });
@@ -131,7 +138,7 @@ test(`${INPUTS} inputs: a message with its place, or a program`, () => {
 	expect(performance.now() - start).toBeLessThan(40_000);
 }, 60_000);
 
-test('right ones run to their end on both sides of a commit', () => {
+test('right ones run to their end on both sides of a commit, and leave a sound machine', () => {
 	const below = random(SEED + 1);
 	const kernels = [parseKernel('v5.10.223'), parseKernel('v5.10')];
 	const start = performance.now();
@@ -147,10 +154,15 @@ test('right ones run to their end on both sides of a commit', () => {
 		}
 		const small = { ...program, machine: { ...program.machine, ram: 16 * MiB } };
 		try {
-			const { observations } = runProgram(small, kernels[ran % 2]!, { stepBudget: 20_000 });
+			const { observations, machine } =
+				runProgram(small, kernels[ran % 2]!, { stepBudget: 20_000 });
 			expect(observations.length).toBeGreaterThan(0);
+			if (observations.every(({ outcome }) => outcome.kind !== 'endless'))
+				machine.checkInvariants();
 		} catch (error) {
-			throw new Error(`run ${ran} of\n${text}\n${(error as Error).message}`, { cause: error });
+			throw new Error(
+				`run ${ran} of\n${text}\n${(error as Error).message}`,
+				{ cause: error });
 		}
 		ran++;
 	}

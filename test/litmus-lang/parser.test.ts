@@ -55,7 +55,8 @@ const cases: [name: string, source: string, line: number, column: number, ...say
 	['a cgroup path with an empty part', 'cgroup A//B', 1, 8, 'is no cgroup path'],
 	['a cgroup that is too deep', 'cgroup a/a/a/a/a/a/a/a/a', 1, 8, 'at most 8 levels'],
 	['rmdir of a parent', 'cgroup A\ncgroup A/B\nrmdir A', 3, 7, 'has children'],
-	['a cgroup after rmdir', 'cgroup A\nrmdir A\nreclaim A 1', 3, 9, "cgroup 'A' does not exist"],
+	['a cgroup after rmdir', 'cgroup A\nrmdir A\nreclaim A 1', 3, 9,
+	"cgroup 'A' does not exist"],
 	['a guard before a declaration', '[+013339df116c] cgroup A', 1, 24, 'under a guard'],
 	['a guard before a task', '[+013339df116c] task a', 1, 17, "'task' under a guard"],
 	['machine not first', 'drain\nmachine ram=64M', 2, 1, 'expected it once, first'],
@@ -93,12 +94,14 @@ const cases: [name: string, source: string, line: number, column: number, ...say
 		'expected a.m or b.m'],
 	['an unmapped mapping', `${A}a: munmap m\na: read m`, 4, 9, 'a has no mapping m'],
 	["another task's mapping", `${A}task b\nb: read a.m`, 4, 9, 'belongs to a'],
-	['a page beyond the mapping', `${A}show m[8]`, 3, 6, "beyond m's 8 pages", 'expected 0 to 7'],
+	['a page beyond the mapping', `${A}show m[8]`, 3, 6, "beyond m's 8 pages",
+	'expected 0 to 7'],
 	['a range beyond the mapping', `${A}show a.m[0..8]`, 3, 6, 'page 8 is beyond'],
 	['a page number without end', `${A}show m[${'9'.repeat(400)}]`, 3, 6, 'beyond'],
 	['a descending range', `${A}show m[3..1]`, 3, 6, 'is descending'],
 	['half a range', `${A}show m[3..`, 3, 6, 'is no range of pages'],
-	['part of a mapping to mremap', `${A}a: mremap m[0..3] 4`, 3, 11, 'expected the whole mapping m'],
+	['part of a mapping to mremap', `${A}a: mremap m[0..3] 4`, 3, 11,
+	'expected the whole mapping m'],
 	['a page gone by mremap', `${A}a: mremap m 4\nshow m[5]`, 4, 6, "beyond m's 4 pages"],
 	['an advice', `${A}a: madvise m wilneed`, 3, 14, "did you mean 'willneed'?"],
 	['a byte', `${A}a: write m 256`, 3, 12, 'from 0 to 255'],
@@ -106,7 +109,8 @@ const cases: [name: string, source: string, line: number, column: number, ...say
 	['an unknown knob', 'vm.swapiness = 10', 1, 1, "did you mean 'vm.swappiness'?"],
 	['an unknown knob of a cgroup', 'cgroup A\nA/memory.hihg = 1', 2, 1,
 		"did you mean 'memory.high'?"],
-	['a file that only is read', 'cgroup A\nA/memory.current = 1', 2, 1, 'is no knob of a cgroup'],
+	['a file that only is read', 'cgroup A\nA/memory.current = 1', 2, 1,
+	'is no knob of a cgroup'],
 	['a knob of no cgroup', 'A/memory.high = 1', 1, 1, "cgroup 'A' does not exist"],
 	['a knob without blanks', 'vm.swappiness=10', 1, 1, "expected 'vm.swappiness = 10'"],
 	['a knob without a value', 'vm.swappiness =', 1, 16, 'expected a value'],
@@ -137,7 +141,8 @@ const cases: [name: string, source: string, line: number, column: number, ...say
 	['a hook without a body', `${A}at handle_pte_fault m`, 3, 22, "expected ':'"],
 	['a hook that declares', `${A}at handle_pte_fault: a: n = mmap anon 1 r shared`, 3, 25,
 		'declares a name'],
-	['a hook without a task', `${A}at handle_pte_fault: drain`, 3, 22, "expected a task's statement"],
+	['a hook without a task', `${A}at handle_pte_fault: drain`, 3, 22,
+	"expected a task's statement"],
 	['a hook in a hook', `${A}at handle_pte_fault: at handle_pte_fault: a: read m`, 3, 22,
 		"expected a task's statement"],
 	['a commit', `[+013339df116d] drain`, 1, 1, 'is not modelled', COMMITS[0]!.id],
@@ -172,20 +177,26 @@ describe('a wrong program', () => {
 		for (const [name, source, line] of cases) {
 			const before = source.split('\n').slice(0, line - 1)
 				.filter((text) => !text.endsWith('\\')).join('\n');
-			expect(() => parseLitmus(before, FILE), name).not.toThrow();
+			expect(() => parseLitmus(before, name)).not.toThrow();
 		}
 	});
 
 	test('bytes that are no UTF-8 are found in their line', () => {
-		const bytes = new Uint8Array([...new TextEncoder().encode('drain # \u00e4\n  '), 0xff, 0x0a]);
-		expect(wrong(bytes).message).toMatch(/^p\.litmus:2:3: a byte that is no UTF-8; expected/);
+		const bytes = new Uint8Array(
+			[...new TextEncoder().encode('drain # \u00e4\n  '), 0xff, 0x0a]);
+		expect(wrong(bytes).message).toMatch(
+			/^p\.litmus:2:3: a byte that is no UTF-8; expected/);
 	});
 
 	test('limits: statements, bytes, mappings', () => {
 		expect(wrong('drain\n'.repeat(STATEMENTS_MAX + 1)).message)
-			.toMatch(new RegExp(`^p\\.litmus:${STATEMENTS_MAX + 1}:1: more than 10000 statements`));
-		expect(wrong(' '.repeat(SOURCE_BYTES_MAX + 1)).message).toMatch(/expected at most 1048576/);
-		const maps = Array.from({ length: 100 }, (_, i) => `a: m${i} = mmap anon 1 r shared`);
+			.toMatch(
+			new RegExp(
+			`^p\\.litmus:${STATEMENTS_MAX + 1}:1: more than 10000 statements`));
+		expect(wrong(' '.repeat(SOURCE_BYTES_MAX + 1)).message).toMatch(
+			/expected at most 1048576/);
+		const maps = Array.from(
+			{ length: 100 }, (_, i) => `a: m${i} = mmap anon 1 r shared`);
 		const forks = Array.from({ length: 100 }, (_, i) => `a: fork t${i}`);
 		expect(wrong(['task a', ...maps, ...forks].join('\n')).message)
 			.toMatch(/^p\.litmus:201:4: more than 10000 mappings/);
@@ -197,17 +208,21 @@ describe('a right program', () => {
 		const text = '\ufeffcgroup A # \u00e4\u4e2d\u{1f600}\r\n# caf\u00e9\r\nreclaim A 1';
 		expect(parseLitmus(text, FILE).statements.map(({ kind }) => kind))
 			.toEqual(['cgroup', 'reclaim']);
-		expect(parseLitmus(new TextEncoder().encode(text), FILE).statements).toHaveLength(2);
+		expect(parseLitmus(new TextEncoder().encode(text), FILE).statements).toHaveLength(
+			2);
 	});
 
 	test('a # within a word is no comment', () => {
 		expect(wrong('cgroup A#B').message).toContain("'A#B' is no cgroup path");
-		expect(parseLitmus('#drain\n\t# drain\ndrain\t#x', FILE).statements).toHaveLength(1);
+		expect(parseLitmus('#drain\n\t# drain\ndrain\t#x', FILE).statements).toHaveLength(
+			1);
 	});
 
 	test('a statement knows where it stands, over several lines too', () => {
-		const { statements } = parseLitmus(`${A}\n  drain a.m[0..3] \\\n\t m[7..4]  # c\n`, FILE);
-		expect(statements[2]).toMatchObject({ kind: 'drain', text: 'drain a.m[0..3] m[7..4]',
+		const { statements } = parseLitmus(
+			`${A}\n  drain a.m[0..3] \\\n\t m[7..4]  # c\n`, FILE);
+		expect(statements[2]).toMatchObject(
+			{ kind: 'drain', text: 'drain a.m[0..3] m[7..4]',
 			span: { line: 4, column: 3, endColumn: 18 },
 			order: [{ task: 'a', name: 'm', first: 0, last: 3 },
 				{ task: 'a', name: 'm', first: 7, last: 4 }] });
@@ -215,9 +230,11 @@ describe('a right program', () => {
 
 	test('guards, before a statement and after expect', () => {
 		const { statements } = parseLitmus(
-			`${A}[+013339df116c -feb889fb40fa] expect [+f56ce412a59d] m present=8`, FILE);
+			`${A}[+013339df116c -feb889fb40fa] expect [+f56ce412a59d] m present=8`,
+			FILE);
 		expect(statements[2]).toMatchObject({ kind: 'expect',
-			guards: [{ has: true, commit: 0 }, { has: false, commit: 1 }, { has: true, commit: 2 }] });
+			guards: [{ has: true, commit: 0 }, { has: false, commit: 1 },
+			{ has: true, commit: 2 }] });
 	});
 
 	test('expectations', () => {
@@ -229,14 +246,20 @@ describe('a right program', () => {
 			expect trace nr_unmap_fail=14
 			expect trace mm_vmscan_lru_isolate nr_taken=3 lines=2
 			expect errno EAGAIN`, FILE);
-		expect(statements.slice(3).map((one) => one.kind === 'expect' && one.expectation)).toEqual([
+		expect(statements.slice(
+			3).map((one) => one.kind === 'expect' && one.expectation)).toEqual([
 			{ of: 'counts', range: expect.objectContaining({ first: 0, last: 3 }),
-				counts: [{ key: 'present', value: 4 }, { key: 'active', value: 0 }] },
-			{ of: 'flags', range: expect.objectContaining({ task: 'a', first: 0, last: 7 }),
-				flags: [{ key: 'present', set: true }, { key: 'active', set: false }] },
-			{ of: 'value', range: expect.objectContaining({ first: 2, last: 2 }), value: 16 },
+				counts: [{ key: 'present', value: 4 },
+				{ key: 'active', value: 0 }] },
+			{ of: 'flags',
+			range: expect.objectContaining({ task: 'a', first: 0, last: 7 }),
+				flags: [{ key: 'present', set: true },
+				{ key: 'active', set: false }] },
+			{ of: 'value', range: expect.objectContaining({ first: 2, last: 2 }),
+			value: 16 },
 			{ of: 'stat', cgroup: 'A', keys: [{ key: 'pgscan', value: 42 }] },
-			{ of: 'trace', sums: [{ event: 'lru_shrink_inactive', key: 'nr_unmap_fail', value: 14 }] },
+			{ of: 'trace',
+			sums: [{ event: 'lru_shrink_inactive', key: 'nr_unmap_fail', value: 14 }] },
 			{ of: 'trace', sums: [{ event: 'lru_isolate', key: 'nr_taken', value: 3 },
 				{ event: 'lru_isolate', key: 'lines', value: 2 }] },
 			{ of: 'errno', name: 'EAGAIN' },
@@ -245,16 +268,21 @@ describe('a right program', () => {
 
 	test('a child of fork has the names of its parent, and its own', () => {
 		const { statements, slots, mappingNames } = parseLitmus(
-			`${A}a: fork b\nb: munmap m\nb: m = mmap anon 2 rw private\nshow b.m[1]\nshow a.m[7]`, FILE);
-		expect(statements[2]).toMatchObject({ kind: 'fork', taskSlot: 0, slot: 1, inherits: [[0, 1]] });
+			`${A}a: fork b\nb: munmap m\nb: m = mmap anon 2 rw private\nshow ` +
+			`b.m[1]\nshow a.m[7]`, FILE);
+		expect(statements[2]).toMatchObject(
+			{ kind: 'fork', taskSlot: 0, slot: 1, inherits: [[0, 1]] });
 		expect(slots).toEqual({ tasks: 2, mappings: 3, memfds: 0, hooks: 0 });
 		expect(mappingNames).toEqual(['a.m', 'b.m', 'b.m']);
 	});
 
 	test('a hook', () => {
-		const { statements } = parseLitmus(`${A}at page_referenced.return m[1..2]: a: write m[1] 9`, FILE);
-		expect(statements[2]).toMatchObject({ kind: 'at', slot: 0, range: { first: 1, last: 2 },
-			body: { kind: 'write', text: 'a: write m[1] 9', task: 'a', taskSlot: 0, value: 9,
+		const { statements } = parseLitmus(
+			`${A}at page_referenced.return m[1..2]: a: write m[1] 9`, FILE);
+		expect(statements[2]).toMatchObject(
+			{ kind: 'at', slot: 0, range: { first: 1, last: 2 },
+			body: { kind: 'write', text: 'a: write m[1] 9', task: 'a', taskSlot: 0,
+			value: 9,
 				span: { line: 3, column: 36 } } });
 	});
 
@@ -268,14 +296,16 @@ describe('a right program', () => {
 	test('the keys of memory.stat are those of the machine', () => {
 		const machine = boot({ ram: 32 * 1048576 });
 		const { path } = machine.cgroup('A');
-		const keys = machine.readFile(`/sys/fs/cgroup/${path}/memory.stat`).trimEnd().split('\n')
+		const keys = machine.readFile(`/sys/fs/cgroup/${path}/memory.stat`).trimEnd().split(
+			'\n')
 			.map((line) => line.split(' ')[0]);
 		expect(keys).toEqual([...MEMORY_STAT_KEYS]);
 	});
 
 	test('many names are no slow program', () => {
 		const tasks = Array.from({ length: 3000 }, (_, i) => `task t${i}`);
-		const maps = Array.from({ length: 3000 }, (_, i) => `t${i}: m${i} = mmap anon 1 rw private`);
+		const maps = Array.from(
+			{ length: 3000 }, (_, i) => `t${i}: m${i} = mmap anon 1 rw private`);
 		const reads = Array.from({ length: 3000 }, (_, i) => `show m${i}`);
 		const start = performance.now();
 		expect(parseLitmus([...tasks, ...maps, ...reads].join('\n'), FILE).statements)

@@ -9,14 +9,15 @@ import { boot } from '../../src/sim/machine.ts';
 
 const program = (text: string) => parseLitmus(text, 'p.litmus');
 function run(text: string, kernel = 'v5.10.223', options: RunOptions = {}): Runner {
-	const runner = runProgram(program(`machine ram=32M swap=8M\n${text}`), parseKernel(kernel), options);
+	const runner = runProgram(
+		program(`machine ram=32M swap=8M\n${text}`), parseKernel(kernel), options);
 
 	if (runner.observations.every(({ outcome }) => outcome.kind !== 'endless'))
 		runner.machine.checkInvariants();
 	return runner;
 }
 
-/* Outcomes by the line of the program (machine is line 1), those of hooks' bodies by `at`'s line. */
+/* Outcomes by line (machine is line 1), those of hooks' bodies by the line of the `at`. */
 function outcomes(runner: Runner): Record<number, Outcome> {
 	return Object.fromEntries(runner.observations.map(({ place, outcome }) =>
 		[runner.program.statements[place]!.span.line, outcome]));
@@ -43,8 +44,10 @@ describe('refusals', () => {
 		const runner = run('task a\na: m = mmap anon 1 r private\na: write m\na: read m');
 		const seen = outcomes(runner);
 
-		expect(seen[4]).toEqual({ kind: 'refused', error: 'SIGSEGV', where: 'write', asked: false });
-		expect(seen[5]).toEqual({ kind: 'refused', error: 'ESRCH', where: 'task a', asked: false });
+		expect(seen[4]).toEqual(
+			{ kind: 'refused', error: 'SIGSEGV', where: 'write', asked: false });
+		expect(seen[5]).toEqual(
+			{ kind: 'refused', error: 'ESRCH', where: 'task a', asked: false });
 		expect(runner.failed).toBe(2);
 	});
 
@@ -79,7 +82,8 @@ describe('refusals', () => {
 	});
 
 	test('an expectation of a task that is gone does not hold', () => {
-		const runner = run('task a\na: m = mmap anon 1 r private\na: write m\nexpect errno SIGSEGV\n' +
+		const runner = run(
+			'task a\na: m = mmap anon 1 r private\na: write m\nexpect errno SIGSEGV\n' +
 			'expect m present=0\nshow m');
 		const seen = outcomes(runner);
 		expect(seen[6]).toMatchObject({ kind: 'expect', held: false });
@@ -90,16 +94,16 @@ describe('refusals', () => {
 test('the OOM killer names its victims', () => {
 	const runner = runProgram(program(`machine ram=32M swap=0
 		cgroup A
-		A/memory.max = 256K
+		A/memory.max = 512K
 		task big cgroup=A
-		big: m = mmap anon 60 rw private
+		big: m = mmap anon 100 rw private
 		big: write m
 		task a cgroup=A
 		a: m = mmap anon 32 rw private
 		a: write m`), undefined);
 	const last = runner.observations.at(-1)!;
 
-	/* oom_badness(): the one with more pages */
+	/* oom_badness(): the one with more pages; of its 100 faults the first 64 are counted */
 	expect(last).toMatchObject({ outcome: { kind: 'done' }, killed: ['big'] });
 	expect(runner.failed).toBe(0);
 	runner.machine.checkInvariants();
@@ -114,8 +118,10 @@ describe('guards', () => {
 	test('choose by what the kernel has', () => {
 		const after = outcomes(run(text)), before = outcomes(run(text, 'v5.10.3'));
 
-		expect([5, 6, 7].map((line) => after[line]!.kind)).toEqual(['done', 'skipped', 'skipped']);
-		expect([5, 6, 7].map((line) => before[line]!.kind)).toEqual(['skipped', 'done', 'skipped']);
+		expect([5, 6, 7].map((line) => after[line]!.kind)).toEqual(
+			['done', 'skipped', 'skipped']);
+		expect([5, 6, 7].map((line) => before[line]!.kind)).toEqual(
+			['skipped', 'done', 'skipped']);
 		expect(outcomes(run(text, 'v5.10.4'))[7]!.kind).toBe('done');
 		expect(after[8]).toMatchObject({ kind: 'show', pages: 8, counts: { present: 0 } });
 		expect(before[8]).toMatchObject({ kind: 'show', counts: { present: 8 } });
@@ -125,22 +131,22 @@ describe('guards', () => {
 describe('what is asked', () => {
 	test('counts, flags, values, errno', () => {
 		const runner = run(`${ANON}a: write m[2..3] 7
-			expect m present=8 anon=8 dirty=8
+			expect m present=8 anon=8 young=8
 			expect m present !swapped
 			expect value m[2..3] = 7
 			expect value m = 7
-			expect m present=7 dirty=8
+			expect m present=7 anon=8
 			expect m[0] swapped
 			expect m !present`);
 		const seen = outcomes(runner);
 
 		expect([6, 7, 8].map((line) => seen[line])).toEqual([
-			{ kind: 'expect', held: true, got: 'present=8 anon=8 dirty=8' },
+			{ kind: 'expect', held: true, got: 'present=8 anon=8 young=8' },
 			{ kind: 'expect', held: true, got: 'present=8 swapped=0' },
 			{ kind: 'expect', held: true, got: 'm[2] = 7' }]);
 		expect([9, 10, 11, 12].map((line) => seen[line])).toEqual([
 			{ kind: 'expect', held: false, got: 'm[0] = 1' },
-			{ kind: 'expect', held: false, got: 'present=8 dirty=8' },
+			{ kind: 'expect', held: false, got: 'present=8 anon=8' },
 			{ kind: 'expect', held: false, got: '!swapped' },
 			{ kind: 'expect', held: false, got: 'present=8' }]);
 		expect(runner.failed).toBe(4);
@@ -168,7 +174,8 @@ describe('what is asked', () => {
 
 		expect(first).toMatchObject({ kind: 'trace' });
 		expect(first.kind === 'trace' && first.lines[0])
-			.toBe('mm_vmscan_memcg_reclaim_begin: order=0 gfp_flags=GFP_HIGHUSER_MOVABLE');
+			.toBe('mm_vmscan_memcg_reclaim_begin: order=0 ' +
+			'gfp_flags=GFP_HIGHUSER_MOVABLE');
 		expect(second).toEqual({ kind: 'trace', lines: [] });
 		expect(seen[15]).toEqual({ kind: 'expect', held: true, got: 'lines=1' });
 	});
@@ -240,12 +247,14 @@ describe('hooks', () => {
 			reclaim A 32
 			expect value n = 3`);
 		expect(runner.failed).toBe(0);
-		expect(runner.observations.find(({ during }) => during !== undefined)).toBeDefined();
+		expect(runner.observations.find(({ during }) =>
+			during !== undefined)).toBeDefined();
 	});
 
 	test('an access that would block waits for the end of the statement it interrupted', () => {
-		/* The page is locked and its entry cleared: the fault finds it in the swap cache. */
-		const runner = run(`${HOOKED}at shrink_page_list.try_to_unmap.return m[1]: a: write m[0..3] 4
+		/* The page is locked and unmapped: the fault finds it in the swap cache. */
+		const runner = run(
+			`${HOOKED}at shrink_page_list.try_to_unmap.return m[1]: a: write m[0..3] 4
 			reclaim A 32
 			expect value m[0..3] = 4
 			expect m[4..7] swapped`);
@@ -308,7 +317,9 @@ describe('hooks', () => {
 	});
 
 	test('an armed hook is part of a snapshot', () => {
-		const text = `machine ram=32M\n${HOOKED}at page_check_references.return m[2]: b: write n 5
+		const text =
+			`machine ram=32M\n${HOOKED}at page_check_references.return m[2]: b: ` +
+			`write n 5
 			drain
 			reclaim A 32
 			expect value n = 5`;
@@ -324,11 +335,12 @@ describe('hooks', () => {
 
 describe('an end', () => {
 	test('comes to a run that takes too many steps', () => {
-		const runner = run(`${ANON}a: write m\nexpect m present=8`, 'v5.10.223', { stepBudget: 15 });
+		const runner = run(
+			`${ANON}a: write m\nexpect m present=8`, 'v5.10.223', { stepBudget: 15 });
 
 		expect(runner.done).toBe(true);
 		expect(runner.observations.at(-1)!.outcome).toEqual({ kind: 'endless',
-			message: 'more than 15 steps: a statement does not come to its end' });
+			message: 'more than 15 steps: the statement does not come to its end' });
 		expect(runner.failed).toBe(1);
 	});
 

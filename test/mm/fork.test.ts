@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Tasks, the address spaces they share or copy, and what is left when they are gone. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { MM_FIX_CLEAR_REFS_WRITE_LOCKING as LOCKING, applyCommits,
+	MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY as SOFT_DIRTY_FLUSH } from '../../src/lib/commits.ts';
 import { ECHILD, EAGAIN } from '../../src/lib/errno.ts';
 import { current, smp_processor_id } from '../../src/mm/current.ts';
 import { CLONE_VM, context_switch, cpu_curr, do_exit, find_task_by_vpid, idle_task, init_task,
@@ -10,16 +12,21 @@ import { get_user_pages_remote, pin_user_pages_remote, unpin_user_page, type pag
 import { root_mem_cgroup } from '../../src/mm/memcontrol_types.ts';
 import { FOLL_FORCE, FOLL_WRITE, mmap_read_lock, mmap_read_unlock, page_count, put_page }
 	from '../../src/mm/mm.ts';
-import { EXIT_ZOMBIE, mms, tasks, type mm_struct, type page } from '../../src/mm/mm_types.ts';
-import { PROT_READ } from '../../src/mm/mmap.ts';
+import { memfd_create } from '../../src/mm/memfd.ts';
+import { EXIT_ZOMBIE, files, mms, tasks, vmas, type file, type mm_struct, type page }
+	from '../../src/mm/mm_types.ts';
+import { MAP_SHARED, PROT_READ, sys_munmap } from '../../src/mm/mmap.ts';
+import { shmem_setattr } from '../../src/mm/shmem.ts';
+import { vm_mmap_pgoff } from '../../src/mm/util.ts';
 import { CLEAR_REFS_ALL, CLEAR_REFS_SOFT_DIRTY, clear_refs_write, mem_size_stats, pagemap_read,
 	pagemapread, PM_FILE, PM_MMAP_EXCLUSIVE, PM_PRESENT, PM_SOFT_DIRTY, smap_gather_stats }
 	from '../../src/mm/task_mmu.ts';
 import { find_vma } from '../../src/mm/mmap.ts';
 import { lru_add_drain } from '../../src/mm/swap.ts';
 import { pte_soft_dirty, pte_young } from '../../src/arch/pgtable.ts';
+import { shmem_pageout, swap_device } from './swap_machine.ts';
 import { boot, exitAndWait, fork, frameAt, freePages, mappingRows, mmapAnon, PAGE, pteAt, read32,
-	run, write32 } from './task_machine.ts';
+	run, RW, write32 } from './task_machine.ts';
 
 beforeEach(() => boot({ cpus: 2 }));
 const mm = (): mm_struct => tasks.mm[current()];
@@ -204,6 +211,65 @@ describe('get_user_pages', () => {
 });
 
 describe('/proc/PID', () => {
+	beforeEach(() => applyCommits([SOFT_DIRTY_FLUSH]));
+
+	/* 912efa17e512: the gather of clear_refs_write() had nothing to flush. */
+	test('without the flush, a write through the TLB is not seen by soft-dirty', () => {
+		for (const [commits, seen] of [[[], false], [[SOFT_DIRTY_FLUSH], true]] as const) {
+			applyCommits(commits);
+			const at = mmapAnon(1);
+			write32(at, 1);
+			clear_refs_write(current(), CLEAR_REFS_SOFT_DIRTY);
+			write32(at, 2);
+			expect(pte_soft_dirty(pteAt(mm(), at))).toBe(seen);
+		}
+	});
+
+	/* 29a951dfb3c3: it was the read lock, but while mappings change */
+	test('clear_refs and the mmap lock', () => {
+		for (const fixed of [false, true]) {
+			applyCommits(fixed ? [LOCKING] : []);
+			const at = mmapAnon(1);
+			write32(at, 1);
+			mmap_read_lock(mm());
+			const clear = (type: number) => () => clear_refs_write(current(), type);
+			if (fixed)
+				expect(clear(CLEAR_REFS_ALL)).toThrow('mmap_lock');
+			else
+				expect(clear(CLEAR_REFS_ALL)()).toBe(0);
+			expect(pte_young(pteAt(mm(), at))).toBe(fixed);
+			expect(clear(CLEAR_REFS_SOFT_DIRTY)).toThrow('mmap_lock');
+			expect(mms.mmap_lock[mm()]).toBe(1);
+			mmap_read_unlock(mm());
+			expect(clear(CLEAR_REFS_SOFT_DIRTY)()).toBe(0);
+			expect([mms.mmap_lock[mm()], mms.tlb_flush_pending[mm()], mms.mm_users[mm()]])
+				.toEqual([0, 0, 1]);
+		}
+	});
+
+	test('smaps counts swapped pages of shared memory in bytes', () => {
+		const fd = memfd_create(0) as file;
+		shmem_setattr(files.f_inode[fd], 8 * PAGE);
+		swap_device(1);
+		const at = vm_mmap_pgoff(fd, 0, 8 * PAGE, RW, MAP_SHARED, 0);
+		const mapping = files.f_mapping[fd];
+		for (let i = 0; i < 8; i++)
+			write32(at + i * PAGE, i);
+		sys_munmap(at, 8 * PAGE);
+		for (let i = 0; i < 3; i++)
+			shmem_pageout(mapping, i);
+		const whole = new mem_size_stats(), part = new mem_size_stats();
+		const all = vm_mmap_pgoff(fd, 0, 8 * PAGE, RW, MAP_SHARED, 0);
+		mmap_read_lock(mm());
+		smap_gather_stats(find_vma(mm(), all), whole);
+		mmap_read_unlock(mm());
+		const two = vm_mmap_pgoff(fd, 0, 4 * PAGE, RW, MAP_SHARED, 2);
+		mmap_read_lock(mm());
+		smap_gather_stats(find_vma(mm(), two), part);
+		mmap_read_unlock(mm());
+		expect([whole.swap, part.swap]).toEqual([3 * PAGE, PAGE]);
+	});
+
 	test('clear_refs 1 clears accessed bits, 4 soft-dirty bits', () => {
 		const at = mmapAnon(2);
 

@@ -6,6 +6,8 @@ import { pmd_offset, pte_dirty, pte_offset_map, pte_present, pte_special, pte_wr
 import { ram } from '../../src/arch/ram.ts';
 import { pte_to_swp_entry, swp_entry } from '../../src/arch/swap.ts';
 import { flush_tlb_mm } from '../../src/arch/tlb.ts';
+import { MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY, applyCommits }
+	from '../../src/lib/commits.ts';
 import { list_add } from '../../src/lib/list.ts';
 import { list_head_enter, list_head_leave } from '../../src/lib/stack.ts';
 import { BLKDEV_DISK, BLKDEV_RAM, blk_complete, blk_pending, blkdev_add }
@@ -294,7 +296,8 @@ describe('shared memory', () => {
 		write32(at, 1);
 		lru_add_drain();
 		const page = frameAt(mm(), at);
-		/* Soft-dirty tracking takes the write bit away. */
+		/* Soft-dirty tracking takes the write bit away, and flushes. */
+		applyCommits([MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY]);
 		clear_refs_write(current(), CLEAR_REFS_SOFT_DIRTY);
 		const pte = pteAt(mm(), at), count = page_count(page);
 		expect(pte_write(pte)).toBe(false);

@@ -90,7 +90,8 @@ interface Common {
 export type Action =
 	| { readonly kind: 'cgroup'; readonly path: string }
 	| { readonly kind: 'rmdir'; readonly path: string }
-	| { readonly kind: 'memfd'; readonly name: string; readonly pages: number; readonly slot: number }
+	| { readonly kind: 'memfd'; readonly name: string; readonly pages: number;
+	    readonly slot: number }
 	| { readonly kind: 'close'; readonly name: string; readonly slot: number }
 	| { readonly kind: 'task'; readonly name: string; readonly cgroup?: string;
 	    readonly slot: number }

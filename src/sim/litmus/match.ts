@@ -85,8 +85,10 @@ export function isInRange(
 	/* A page that belongs nowhere yet was just made for the fault of the running task. */
 	if (!page || pages.mapping[page as page] === 0 && !PageSwapCache(page as page))
 		return address >= start && address < end && tasks.mm[current()] === mm;
-	for (let vma = find_vma(mm, start); vma && vmas.vm_start[vma] < end; vma = vmas.vm_next[vma])
-		if (vmaHas(vma, Math.max(start, vmas.vm_start[vma]), Math.min(end, vmas.vm_end[vma]),
+	for (let vma = find_vma(mm, start); vma &&
+		vmas.vm_start[vma] < end; vma = vmas.vm_next[vma])
+		if (vmaHas(
+			vma, Math.max(start, vmas.vm_start[vma]), Math.min(end, vmas.vm_end[vma]),
 			page as page))
 			return true;
 	return PageSwapCache(page as page) && pages.mapping[page as page] === 0 &&

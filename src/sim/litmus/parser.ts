@@ -65,10 +65,12 @@ class Parser {
 			const statement = this.#line(cursor, text);
 			if (statement && statements.push(statement) > STATEMENTS_MAX)
 				cursor.fail(words[0]!,
-					`more than ${STATEMENTS_MAX} statements; expected at most so many`);
+					`more than ${STATEMENTS_MAX} statements; ` +
+					`expected at most so many`);
 		}
 		return {
-			file: this.#file, hash: textHash(source), machine: this.#machine, statements,
+			file: this.#file, hash: textHash(source), machine: this.#machine,
+				statements,
 			taskNames: this.#taskNames, mappingNames: this.#mappingNames,
 			slots: { tasks: this.#taskNames.length, mappings: this.#mappingNames.length,
 				memfds: this.#memfdSlots, hooks: this.#hooks },
@@ -83,8 +85,10 @@ class Parser {
 		if (word?.text === 'machine') {
 			if (this.#started || guards.length)
 				c.fail(word, guards.length
-					? "'machine' cannot have a guard; expected it plain, once, first"
-					: "'machine' stands after a statement; expected it once, first");
+					? "'machine' cannot have a guard; " +
+					"expected it plain, once, first"
+					: "'machine' stands after a statement; " +
+					"expected it once, first");
 			c.take('machine');
 			this.#machine = this.#settings(c);
 			this.#started = true;
@@ -129,11 +133,14 @@ class Parser {
 				const match = /^(\[?)([+-])([^[\]]*)(\]?)$/.exec(word.text);
 				if (!match || (match[1] !== '') !== start)
 					c.fail(word,
-						`${quoted(word.text)} is no guard; expected [+ID], [-ID] or [+ID -ID]`);
-				const guard = { has: match[2] === '+', commit: this.#commit(c, word, match[3]!) };
+						`${quoted(word.text)} is no guard; ` +
+						`expected [+ID], [-ID] or [+ID -ID]`);
+				const guard = { has: match[2] === '+',
+					commit: this.#commit(c, word, match[3]!) };
 				if (guards.some(({ commit }) => commit === guard.commit))
-					c.fail(word, `commit ${match[3]} is in the guard already; expected each ` +
-						'commit once');
+					c.fail(word,
+						`commit ${match[3]} is in the guard already; ` +
+						'expected each commit once');
 				guards.push(guard);
 				open = !match[4];
 			}
@@ -160,19 +167,25 @@ class Parser {
 			const match = /^([^=]*)=(.*)$/.exec(word.text);
 			const key = match?.[1] ?? word.text, value = match?.[2] ?? '';
 			if (!keys.includes(key))
-				c.fail(word, `${quoted(key)} is no setting of a machine; expected ${oneOf(keys)}` +
+				c.fail(word,
+					`${quoted(key)} is no setting of a machine; ` +
+					`expected ${oneOf(keys)}` +
 					didYouMean(key, keys));
 			if (key in settings)
-				c.fail(word, `${quoted(key)} is set twice; expected each setting once`);
+				c.fail(word,
+					`${quoted(key)} is set twice; expected each setting once`);
 			settings[key] = this.#setting(c, word, key, value);
 		}
 		return settings as MachineSettings;
 	}
 
 	#setting(c: Cursor, word: Word, key: string, value: string): number | boolean {
-		const bounded = (low: number, high: number, n: number | undefined, what: string) => {
+		const bounded = (
+			low: number, high: number, n: number | undefined, what: string) => {
 			if (n === undefined || n < low || n > high)
-				c.fail(word, `${quoted(word.text)} stands here; expected ${key}= ${what}`);
+				c.fail(word,
+					`${quoted(word.text)} stands here; ` +
+					`expected ${key}= ${what}`);
 			return n;
 		};
 		switch (key) {
@@ -181,7 +194,8 @@ class Parser {
 		case 'swap': return bounded(0, DISK_BYTES_MAX, size(value, PAGE),
 			`0 to ${DISK_BYTES_MAX / MiB}M in steps of 4K`);
 		case 'cpus': return bounded(1, NR_CPUS, integer(value), `1 to ${NR_CPUS}`);
-		case 'nodes': return bounded(1, MAX_NUMNODES, integer(value), `1 to ${MAX_NUMNODES}`);
+		case 'nodes': return bounded(
+			1, MAX_NUMNODES, integer(value), `1 to ${MAX_NUMNODES}`);
 		case 'seed': return bounded(0, 2 ** 31 - 1, integer(value), '0 to 2147483647');
 		default: return bounded(0, 1, integer(value), '0 or 1') === 1;
 		}
@@ -191,7 +205,9 @@ class Parser {
 		const word = c.take('a statement');
 
 		if (hooked)
-			c.fail(word, `${quoted(word.text)} cannot run at a point; expected a task's statement`);
+			c.fail(word,
+				`${quoted(word.text)} cannot run at a point; ` +
+				`expected a task's statement`);
 		if (c.peek()?.text === '=')
 			return this.#knob(c, word);
 		switch (word.text) {
@@ -201,7 +217,8 @@ class Parser {
 			const at = c.here();
 			const path = this.#cgroup(c, false);
 			if ([...this.#cgroups].some((p) => p.startsWith(`${path}/`)))
-				c.fail(at, `cgroup ${path} has children; expected them removed first`);
+				c.fail(at,
+					`cgroup ${path} has children; expected them removed first`);
 			this.#cgroups.delete(path);
 			return { kind: 'rmdir', path };
 		}
@@ -220,13 +237,15 @@ class Parser {
 			return { kind: 'drain', order };
 		}
 		case 'reclaim':
-			return { kind: 'reclaim', cgroup: this.#cgroup(c, true), pages: this.#pages(c) };
+			return { kind: 'reclaim', cgroup: this.#cgroup(c, true),
+				pages: this.#pages(c) };
 		case 'show': return { kind: 'show', range: this.#range(c) };
 		case 'stat': return this.#stat(c);
 		case 'trace': return { kind: 'trace' };
 		case 'notifiers': {
 			const name = c.take('a device');
-			return c.fail(name, `${quoted(name.text)} is no secondary MMU of this program; ` +
+			return c.fail(
+				name, `${quoted(name.text)} is no secondary MMU of this program; ` +
 				'expected one that it declared');
 		}
 		case 'expect': {
@@ -239,7 +258,8 @@ class Parser {
 			return { kind: 'cat', path: path.text };
 		}
 		case 'at': return this.#at(c);
-		case 'machine': return c.fail(word, "'machine' stands after a statement; expected it first");
+		case 'machine': return c.fail(
+			word, "'machine' stands after a statement; expected it first");
 		}
 		return this.#noStatement(c, word);
 	}
@@ -253,12 +273,18 @@ class Parser {
 				`'${colon[1]}: ${colon[2]} ...'`);
 		if (isKnobLike(word.text))
 			c.fail(word, word.text.includes('=')
-				? `no blanks around the '='; expected '${word.text.replace(/=/, ' = ')}'`
-				: `${quoted(word.text)} is no statement; expected '${word.text} = VALUE' or ` +
+				? `no blanks around the '='; ` +
+				`expected '${word.text.replace(/=/, ' = ')}'`
+				: `${quoted(word.text)} is no statement; ` +
+				`expected '${word.text} = VALUE' or ` +
 					`'cat ${word.text}'`);
 		if (TASK_STATEMENTS.includes(word.text))
-			c.fail(word, `${quoted(word.text)} is a task's statement; expected 'TASK: ${word.text} ...'`);
-		return c.fail(word, `${quoted(word.text)} is no statement; expected ${oneOf(STATEMENTS)}, ` +
+			c.fail(word,
+				`${quoted(word.text)} is a task's statement; ` +
+				`expected 'TASK: ${word.text} ...'`);
+		return c.fail(
+			word, `${quoted(word.text)} is no statement; ` +
+			`expected ${oneOf(STATEMENTS)}, ` +
 			`'TASK: STATEMENT' or 'KNOB = VALUE'` +
 			didYouMean(word.text, [...STATEMENTS, ...TASK_STATEMENTS]));
 	}
@@ -271,7 +297,9 @@ class Parser {
 	/* A name that only some kernels' runs would have cannot be checked. */
 	#declares(c: Cursor, word: Word, guards: readonly Guard[]): void {
 		if (guards.length)
-			c.fail(word, `${quoted(word.text)} under a guard; expected no guard before what declares ` +
+			c.fail(word,
+				`${quoted(word.text)} under a guard; ` +
+				`expected no guard before what declares ` +
 				'or removes a name');
 	}
 
@@ -288,7 +316,8 @@ class Parser {
 		if (!NAME.test(word.text) || word.text.length > NAME_MAX)
 			c.fail(word, `${quoted(word.text)} is no name; expected ${NAME_EXPECTED}`);
 		if (RESERVED.has(word.text))
-			c.fail(word, `'${word.text}' is a word of the language; expected another name`);
+			c.fail(word,
+				`'${word.text}' is a word of the language; expected another name`);
 	}
 
 	#newCgroup(c: Cursor, guards: readonly Guard[]): string {
@@ -298,13 +327,18 @@ class Parser {
 		const parts = word.text.split('/');
 		if (!parts.every((part) => NAME.test(part) && part.length <= NAME_MAX)
 		    || parts.length > CGROUP_DEPTH_MAX)
-			c.fail(word, `${quoted(word.text)} is no cgroup path; expected names joined by /, ` +
-				`each at most ${NAME_MAX} characters, at most ${CGROUP_DEPTH_MAX} levels`);
+			c.fail(word,
+				`${quoted(word.text)} is no cgroup path; ` +
+				`expected names joined by /, ` +
+				`each at most ${NAME_MAX} characters, at most ` +
+				`${CGROUP_DEPTH_MAX} levels`);
 		if (this.#cgroups.has(word.text))
 			c.fail(word, `cgroup ${word.text} exists already; expected another path`);
 		const parent = parts.slice(0, -1).join('/');
 		if (parent && !this.#cgroups.has(parent))
-			c.fail(word, `cgroup ${parent} does not exist; expected 'cgroup ${parent}' before`);
+			c.fail(word,
+				`cgroup ${parent} does not exist; ` +
+				`expected 'cgroup ${parent}' before`);
 		this.#cgroups.add(word.text);
 		return word.text;
 	}
@@ -321,7 +355,8 @@ class Parser {
 			return;
 		const known = [...this.#cgroups, ...(root ? ['/'] : [])];
 		c.fail(word, `cgroup ${quoted(path)} does not exist; expected ` +
-			(known.length ? oneOf(known) : "a 'cgroup NAME' before") + didYouMean(path, known));
+			(known.length ? oneOf(known) : "a 'cgroup NAME' before") +
+			didYouMean(path, known));
 	}
 
 	#memfd(c: Cursor, word: Word, guards: readonly Guard[]): Action {
@@ -340,7 +375,8 @@ class Parser {
 
 		if (!memfd)
 			c.fail(word, `memfd ${quoted(word.text)} does not exist; expected ` +
-				(this.#memfds.size ? oneOf([...this.#memfds.keys()]) : "a 'memfd NAME PAGES' before") +
+				(this.#memfds.size ? oneOf([...this.#memfds.keys()])
+				: "a 'memfd NAME PAGES' before") +
 				didYouMean(word.text, this.#memfds.keys()));
 		return { name: word.text, ...memfd };
 	}
@@ -363,7 +399,8 @@ class Parser {
 			const match = /^cgroup=(.+)$/.exec(setting.text);
 			if (!match)
 				c.fail(setting,
-					`${quoted(setting.text)} stands here; expected cgroup=PATH or the end`);
+					`${quoted(setting.text)} stands here; ` +
+					`expected cgroup=PATH or the end`);
 			cgroup = match[1]!;
 			this.#isCgroup(c, setting, cgroup);
 		}
@@ -376,7 +413,8 @@ class Parser {
 
 		if (!this.#tasks.has(word.text))
 			c.fail(word, `task ${quoted(word.text)} does not exist; expected ` +
-				(this.#tasks.size ? oneOf([...this.#tasks.keys()]) : "a 'task NAME' before") +
+				(this.#tasks.size ? oneOf([...this.#tasks.keys()])
+				: "a 'task NAME' before") +
 				didYouMean(word.text, this.#tasks.keys()));
 		return word.text;
 	}
@@ -387,7 +425,9 @@ class Parser {
 
 		if (c.peek()?.text === '=') {
 			if (hooked)
-				c.fail(word, "'mmap' declares a name; expected a statement that does not");
+				c.fail(word,
+					"'mmap' declares a name; " +
+					"expected a statement that does not");
 			this.#declares(c, word, guards);
 			return this.#mmap(c, word, task, info);
 		}
@@ -403,13 +443,17 @@ class Parser {
 		}
 		case 'mremap': {
 			if (hooked)
-				c.fail(word, "'mremap' changes what a name is; expected a statement that does not");
+				c.fail(word,
+					"'mremap' changes what a name is; " +
+					"expected a statement that does not");
 			this.#declares(c, word, guards);
 			const at = c.here();
 			const range = this.#range(c, task);
 			const mapping = info.mappings.get(range.name)!;
 			if (range.first !== 0 || range.last !== mapping.pages - 1)
-				c.fail(at, `${range.text} is a part; expected the whole mapping ${range.name}`);
+				c.fail(at,
+					`${range.text} is a part; ` +
+					`expected the whole mapping ${range.name}`);
 			const pages = this.#pages(c);
 			info.mappings.set(range.name, { slot: mapping.slot, pages });
 			return { kind: 'mremap', range, pages };
@@ -429,27 +473,35 @@ class Parser {
 			const advice = c.take('an advice');
 			const known = ADVICE.find((a) => a === advice.text);
 			if (!known)
-				c.fail(advice, `${quoted(advice.text)} is no advice; expected ${oneOf(ADVICE)}` +
+				c.fail(advice,
+					`${quoted(advice.text)} is no advice; ` +
+					`expected ${oneOf(ADVICE)}` +
 					didYouMean(advice.text, ADVICE));
 			return { kind: 'madvise', range, advice: known };
 		}
-		case 'clear_refs': return { kind: 'clear_refs', what: c.done ? 1 : this.#number(c, 1, 5) };
+		case 'clear_refs': return { kind: 'clear_refs', what: c.done ? 1
+			: this.#number(c, 1, 5) };
 		case 'fork': {
 			if (hooked)
-				c.fail(word, "'fork' declares a name; expected a statement that does not");
+				c.fail(word,
+					"'fork' declares a name; " +
+					"expected a statement that does not");
 			this.#declares(c, word, guards);
 			const name = this.#newName(c, 'task', (n) => this.#tasks.has(n));
 			const { slot: child } = this.#newTask(name);
 			const inherits: [number, number][] = [];
 			for (const [mapping, { slot, pages }] of info.mappings)
-				inherits.push([slot, this.#newMapping(c, word, name, mapping, pages)]);
+				inherits.push(
+					[slot, this.#newMapping(c, word, name, mapping, pages)]);
 			return { kind: 'fork', name, slot: child, inherits };
 		}
 		case 'exit':
 			if (hooked)
-				c.fail(word, "'exit' removes a name; expected a statement that does not");
+				c.fail(word,
+					"'exit' removes a name; " +
+					"expected a statement that does not");
 			this.#declares(c, word, guards);
-			for (const name of [...info.mappings.keys()])
+			for (const name of info.mappings.keys())
 				this.#forget(task, name);
 			this.#tasks.delete(task);
 			return { kind: 'exit' };
@@ -465,7 +517,9 @@ class Parser {
 		const slot = this.#mappingNames.push(`${task}.${name}`) - 1;
 
 		if (slot >= SLOTS_MAX)
-			c.fail(word, `more than ${SLOTS_MAX} mappings in the program, those that children ` +
+			c.fail(word,
+				`more than ${SLOTS_MAX} mappings in the program, those that ` +
+				`children ` +
 				'inherit with them; expected at most so many');
 		this.#tasks.get(task)!.mappings.set(name, { slot, pages });
 		const owners = this.#owners.get(name);
@@ -486,7 +540,8 @@ class Parser {
 	#mmap(c: Cursor, word: Word, task: string, info: TaskInfo): Action {
 		this.#isName(c, word);
 		if (info.mappings.has(word.text))
-			c.fail(word, `mapping ${word.text} exists already; expected it unmapped first`);
+			c.fail(word,
+				`mapping ${word.text} exists already; expected it unmapped first`);
 		c.require('=');
 		c.require('mmap');
 		const source = c.peek();
@@ -495,7 +550,9 @@ class Parser {
 		const protection = this.#protection(c);
 		const sharing = c.take("'shared' or 'private'");
 		if (sharing.text !== 'shared' && sharing.text !== 'private')
-			c.fail(sharing, `${quoted(sharing.text)} stands here; expected 'shared' or 'private'`);
+			c.fail(sharing,
+				`${quoted(sharing.text)} stands here; ` +
+				`expected 'shared' or 'private'`);
 		let offset = 0, address: number | undefined;
 		while (!c.done) {
 			const option = c.take('offset=PAGES or at=ADDRESS');
@@ -507,7 +564,9 @@ class Parser {
 			         && n >= 0x10000 && n <= 2 ** 47 - (pages + 1) * PAGE)
 				address = n;
 			else
-				c.fail(option, `${quoted(option.text)} stands here; expected offset=PAGES or ` +
+				c.fail(option,
+					`${quoted(option.text)} stands here; ` +
+					`expected offset=PAGES or ` +
 					'at=ADDRESS (a page-aligned user address)');
 		}
 		if (memfd && offset + pages > memfd.pages)
@@ -526,7 +585,9 @@ class Parser {
 		const word = c.take("'r', 'rw', 'rx', 'rwx' or 'none'");
 
 		if (!/^(?:r?w?x?|none)$/.test(word.text))
-			c.fail(word, `${quoted(word.text)} is no protection; expected r, rw, rx, rwx or none`);
+			c.fail(word,
+				`${quoted(word.text)} is no protection; ` +
+				`expected r, rw, rx, rwx or none`);
 		const has = (letter: string) => word.text !== 'none' && word.text.includes(letter);
 		return { read: has('r'), write: has('w'), exec: has('x') };
 	}
@@ -536,7 +597,9 @@ class Parser {
 		const n = integer(word.text);
 
 		if (n === undefined || n < low || n > high)
-			c.fail(word, `${quoted(word.text)} stands here; expected a number from ${low} to ${high}`);
+			c.fail(word,
+				`${quoted(word.text)} stands here; ` +
+				`expected a number from ${low} to ${high}`);
 		return n;
 	}
 
@@ -551,11 +614,14 @@ class Parser {
 	/* [TASK.]NAME, [TASK.]NAME[i], [TASK.]NAME[i..j] */
 	#range(c: Cursor, task?: string, descending = false): RangeRef {
 		const word = c.take('a mapping, m[5], m[0..31] or TASK.m');
-		const match = /^(?:([A-Za-z_][\w-]*)\.)?([A-Za-z_][\w-]*)(?:\[(\d+)(?:\.\.(\d+))?\])?$/
+		const match =
+			/^(?:([A-Za-z_][\w-]*)\.)?([A-Za-z_][\w-]*)(?:\[(\d+)(?:\.\.(\d+))?\])?$/
 			.exec(word.text);
 
 		if (!match)
-			c.fail(word, `${quoted(word.text)} is no range of pages; expected m, m[5], m[0..31] ` +
+			c.fail(word,
+				`${quoted(word.text)} is no range of pages; ` +
+				`expected m, m[5], m[0..31] ` +
 				'or TASK.m');
 		const name = match[2]!;
 		const owner = this.#owner(c, word, name, match[1] ?? task);
@@ -564,12 +630,17 @@ class Parser {
 		const last = match[4] !== undefined ? Number(match[4])
 			: match[3] !== undefined ? first : pages - 1;
 		if (Math.max(first, last) >= pages)
-			c.fail(word, `page ${Math.max(first, last)} is beyond ${name}'s ${pages} pages; ` +
+			c.fail(word,
+				`page ${Math.max(first, last)} is beyond ${name}'s ${pages} ` +
+				`pages; ` +
 				`expected 0 to ${pages - 1}`);
 		if (first > last && !descending)
-			c.fail(word, `${first}..${last} is descending; expected the lower page first`);
+			c.fail(word,
+				`${first}..${last} is descending; expected the lower page first`);
 		if (task !== undefined && match[1] !== undefined && match[1] !== task)
-			c.fail(word, `${word.text} belongs to ${match[1]}; expected a mapping of ${task}`);
+			c.fail(word,
+				`${word.text} belongs to ${match[1]}; ` +
+				`expected a mapping of ${task}`);
 		return { span: word, text: word.text, task: owner, name, slot, first, last };
 	}
 
@@ -579,7 +650,8 @@ class Parser {
 			const task = this.#tasks.get(named);
 			if (!task)
 				c.fail(word, `task ${named} does not exist` +
-					`${didYouMean(named, this.#tasks.keys())}; expected a live task before the '.'`);
+					`${didYouMean(named, this.#tasks.keys())}; ` +
+					`expected a live task before the '.'`);
 			if (!task.mappings.has(name))
 				c.fail(word, `${named} has no mapping ${name}; expected ` +
 					(task.mappings.size ? oneOf([...task.mappings.keys()])
@@ -593,7 +665,8 @@ class Parser {
 		if (owners.length)
 			c.fail(word, `several tasks have a mapping ${name}; expected ` +
 				oneOf(owners.map((task) => `${task}.${name}`)));
-		const known = [...this.#owners].flatMap(([mapping, tasks]) => tasks.size ? [mapping] : []);
+		const known = [...this.#owners].flatMap(([mapping, tasks]) => tasks.size ? [mapping]
+			: []);
 		return c.fail(word, `no task has a mapping ${name}; expected ` +
 			(known.length ? oneOf(known) : `'TASK: ${name} = mmap ...' before`) +
 			didYouMean(name, known));
@@ -643,7 +716,8 @@ class Parser {
 			c.take('stat');
 			return { of: 'stat', cgroup: this.#cgroup(c, false),
 				keys: this.#keyValues(c, (at, key) =>
-					this.#oneOfWords(c, at, key, MEMORY_STAT_KEYS, 'key of memory.stat')) };
+					this.#oneOfWords(
+					c, at, key, MEMORY_STAT_KEYS, 'key of memory.stat')) };
 		case 'trace':
 			return this.#expectTrace(c);
 		case 'value': {
@@ -656,7 +730,8 @@ class Parser {
 			c.take('errno');
 			const name = c.take("an errno's name, or OK");
 			return { of: 'errno',
-				name: this.#oneOfWords(c, name, name.text, OUTCOME_NAMES, 'errno or signal') };
+				name: this.#oneOfWords(
+				c, name, name.text, OUTCOME_NAMES, 'errno or signal') };
 		}
 		}
 		const range = this.#range(c);
@@ -681,7 +756,9 @@ class Parser {
 		return this.#keyValues(c, (word, key, value) => {
 			const known = this.#pageCount(c, word, key);
 			if (value > pages)
-				c.fail(word, `${range.text} has ${pages} page${pages === 1 ? '' : 's'}, never ` +
+				c.fail(word,
+					`${range.text} has ${pages} ` +
+					`page${pages === 1 ? '' : 's'}, never ` +
 					`${quoted(word.text)}; expected at most ${pages}`);
 			return known;
 		});
@@ -711,7 +788,9 @@ class Parser {
 			const key = this.#oneOfWords(c, at, text, keys, 'number of a trace line');
 			const having = fields.filter((one) => one.key === key);
 			if (having.length > 1)
-				c.fail(at, `several events have ${key}; expected one of them before it: ` +
+				c.fail(at,
+					`several events have ${key}; ` +
+					`expected one of them before it: ` +
 					oneOf(having.map((one) => one.event)));
 			sums.push({ event: having[0]!.event, key, value });
 			return key;
@@ -730,7 +809,8 @@ class Parser {
 			const match = /^([^=]+)=(.*)$/.exec(word.text);
 			const value = match ? integer(match[2]!) : undefined;
 			if (!match || value === undefined)
-				c.fail(word, `${quoted(word.text)} stands here; expected key=number`);
+				c.fail(word,
+					`${quoted(word.text)} stands here; expected key=number`);
 			const key = known(word, match[1]!, value);
 			if (found.some((other) => other.key === key))
 				c.fail(word, `${key} stands twice; expected each key once`);
@@ -751,7 +831,9 @@ class Parser {
 		const range = c.peek()?.text === ':' ? undefined : this.#range(c);
 
 		if (range && PAGELESS.includes(name))
-			c.fail(here, `${name} is about no one page; expected ':' and a task's statement`);
+			c.fail(here,
+				`${name} is about no one page; ` +
+				`expected ':' and a task's statement`);
 		c.require(':', "':' and a task's statement");
 		const first = c.here();
 		const body = this.#statement(c, first, c.rest(), [], true);
@@ -803,7 +885,8 @@ function decode(bytes: Uint8Array, file: string): string {
 			if (column || newline < 0)
 				throw new LitmusError(file,
 					{ line, column: column || 1, endColumn: (column || 1) + 1 },
-					'a byte that is no UTF-8; expected ASCII, and UTF-8 in comments');
+					'a byte that is no UTF-8; ' +
+					'expected ASCII, and UTF-8 in comments');
 			start = end + 1;
 		}
 	}
@@ -818,7 +901,8 @@ function decode(bytes: Uint8Array, file: string): string {
 export function parseLitmus(source: string | Uint8Array, file: string): Program {
 	if (source.length > SOURCE_BYTES_MAX)
 		throw new LitmusError(file, { line: 1, column: 1, endColumn: 2 },
-			`the program has ${source.length} bytes; expected at most ${SOURCE_BYTES_MAX}`);
+			`the program has ${source.length} bytes; ` +
+			`expected at most ${SOURCE_BYTES_MAX}`);
 	const text = typeof source === 'string' ? source : decode(source, file);
 	return new Parser(file).program(text.replace(/^\ufeff/, ''));
 }

@@ -122,6 +122,13 @@ export interface RunOptions {
 	readonly until?: number;
 }
 
+/* The runner of the realm's machine: a program and its machine, no state of their own. */
+let running: Runner | undefined;
+function attach(runner: Runner): void {
+	running = runner;
+}
+pointHandler.hit = (point, page, address) => running?.met(point, page, address);
+
 /** A program on its way through one kernel. */
 export class Runner {
 	readonly program: Program;
@@ -132,7 +139,8 @@ export class Runner {
 	readonly traceFrom: number;
 	#endless = false;
 	/* The program's hooks by point: a view of the program, not of the machine. */
-	readonly #hooksAt: (Extract<Statement, { kind: 'at' }> & { readonly place: number })[][] = [];
+	readonly #hooksAt: (
+		Extract<Statement, { kind: 'at' }> & { readonly place: number })[][] = [];
 
 	/** @throws ResumeError, SnapshotError with the present machine unchanged or gone */
 	constructor(program: Program, kernel: Kernel | undefined, options: RunOptions = {}) {
@@ -141,19 +149,21 @@ export class Runner {
 		this.program = program;
 		program.statements.forEach((statement, place) => {
 			if (statement.kind === 'at')
-				(this.#hooksAt[statement.point] ??= []).push({ ...statement, place });
+				(this.#hooksAt[statement.point] ??= []).push(
+					{ ...statement, place });
 		});
 		if (from) {
 			this.machine = Machine.restore(from);
 			this.#checkResumed();
 		} else {
 			this.machine = boot({ ...program.machine, ...(kernel ? { kernel } : {}),
-				...(events ? { events } : {}), ...(stepBudget === undefined ? {} : { stepBudget }) });
+				...(events ? { events } : {}),
+				...(stepBudget === undefined ? {} : { stepBudget }) });
 			state.useSlots(program.slots);
 			state.programHash.v = program.hash;
 		}
 		this.traceFrom = trace_written.v;
-		pointHandler.hit = (point, page, address) => this.#met(point, page, address);
+		attach(this);
 	}
 
 	#checkResumed(): void {
@@ -205,7 +215,9 @@ export class Runner {
 			const outcome = this.#outcome(statement, place);
 			this.#runWaiting(place);
 			const killed = this.#killed(statement, outcome, alive);
-			this.#saw({ statement, place, outcome, ...(killed.length ? { killed } : {}) });
+			this.#saw(
+				{ statement, place, outcome,
+				...(killed.length ? { killed } : {}) });
 		}
 		if (!isAsking(statement) && trace_written.v > began)
 			state.traceBegan.v = began;
@@ -244,7 +256,8 @@ export class Runner {
 
 	#neverMet(): void {
 		this.program.statements.forEach((statement, place) => {
-			if (statement.kind === 'at' && state.hookState(statement.slot) === state.HOOK_ARMED)
+			if (statement.kind === 'at' &&
+				state.hookState(statement.slot) === state.HOOK_ARMED)
 				this.#saw({ statement, place, outcome: { kind: 'never met' } });
 		});
 	}
@@ -281,8 +294,10 @@ export class Runner {
 	#isErrnoAsked(place: number): boolean {
 		const { statements } = this.program;
 
-		for (let next = place + 1; next < statements.length && isAsking(statements[next]!); next++) {
+		for (let next = place + 1; next < statements.length; next++) {
 			const statement = statements[next]!;
+			if (!isAsking(statement))
+				return false;
 			if (statement.kind === 'expect' && statement.expectation.of === 'errno' &&
 			    this.#isFor(statement))
 				return true;
@@ -315,7 +330,8 @@ export class Runner {
 		if (ref.first <= ref.last)
 			return [range];
 		return Array.from({ length: range.pages }, (_, i) => ({
-			pid: range.pid, start: range.start + (range.pages - 1 - i) * PAGE_SIZE, pages: 1 }));
+			pid: range.pid, start: range.start + (range.pages - 1 - i) * PAGE_SIZE,
+				pages: 1 }));
 	}
 
 	/* Do what a statement says; `from` of the pages of an access are done already. */
@@ -323,15 +339,19 @@ export class Runner {
 		const { machine } = this;
 		const rest = (ref: RangeRef): Range => {
 			const range = this.#range(ref);
-			return { pid: range.pid, start: range.start + from * PAGE_SIZE, pages: range.pages - from };
+			return { pid: range.pid, start: range.start + from * PAGE_SIZE,
+				pages: range.pages - from };
 		};
-		const task = statement.taskSlot === undefined ? machine.init : this.#task(statement.taskSlot);
+		const task = statement.taskSlot === undefined ? machine.init
+			: this.#task(statement.taskSlot);
 
 		switch (statement.kind) {
 		case 'cgroup': machine.cgroup(statement.path); break;
 		case 'rmdir': machine.rmdir(statement.path); break;
 		case 'memfd':
-			state.setMemfdFd(statement.slot, machine.memfd(statement.name, statement.pages).fd + 1);
+			state.setMemfdFd(
+				statement.slot, machine.memfd(statement.name, statement.pages).fd +
+				1);
 			break;
 		case 'close': {
 			machine.closeMemfd({ fd: this.#fd(statement.slot) });
@@ -349,7 +369,9 @@ export class Runner {
 			state.setTaskPid(statement.slot, child.pid);
 			for (const [parents, childs] of statement.inherits)
 				if (state.mapping(parents).pid)
-					state.setMapping(childs, { ...state.mapping(parents), pid: child.pid });
+					state.setMapping(
+						childs, { ...state.mapping(parents),
+						pid: child.pid });
 			break;
 		}
 		case 'exit':
@@ -358,7 +380,8 @@ export class Runner {
 			break;
 		case 'move': task.move(statement.cgroup); break;
 		case 'mmap': {
-			const { pages, protection: prot, shared, offset: pgoff, memfd, address } = statement;
+			const { pages, protection: prot, shared, offset: pgoff, memfd, address } =
+				statement;
 			state.setMapping(statement.slot, task.mmap({ pages, prot, shared, pgoff,
 				...(memfd === undefined ? {} : { memfd: { fd: this.#fd(memfd) } }),
 				...(address === undefined ? {} : { fixedAt: address }) }));
@@ -371,7 +394,8 @@ export class Runner {
 		case 'munmap':
 			task.munmap(this.#range(statement.range));
 			if (statement.forgets)
-				state.setMapping(statement.range.slot, { pid: 0, start: 0, pages: 0 });
+				state.setMapping(
+					statement.range.slot, { pid: 0, start: 0, pages: 0 });
 			break;
 		case 'mprotect':
 			task.mprotect(this.#range(statement.range), statement.protection);
@@ -382,7 +406,8 @@ export class Runner {
 		case 'read': task.read(rest(statement.range)); break;
 		case 'write': task.write(rest(statement.range), statement.value); break;
 		case 'clear_refs': task.clearRefs(statement.what); break;
-		case 'drain': machine.drain(statement.order.flatMap((ref) => this.#ordered(ref))); break;
+		case 'drain': machine.drain(
+			statement.order.flatMap((ref) => this.#ordered(ref))); break;
 		case 'reclaim':
 			refused(`reclaim ${statement.cgroup}`,
 				machine.reclaim(statement.cgroup, statement.pages));
@@ -427,7 +452,8 @@ export class Runner {
 		}
 		case 'notifiers':
 			return { kind: 'notifiers', lines: machine.notifiers(statement.name) };
-		case 'cat': return { kind: 'cat', text: machine.readFile(filePath(statement.path)) };
+		case 'cat': return { kind: 'cat',
+			text: machine.readFile(filePath(statement.path)) };
 		case 'expect': return { kind: 'expect', ...this.#check(statement.expectation) };
 		default: return undefined;
 		}
@@ -438,7 +464,8 @@ export class Runner {
 
 		state.observedPages.v += range.pages;
 		if (state.observedPages.v > OBSERVED_PAGES_MAX)
-			throw new StepBudgetError(OBSERVED_PAGES_MAX);
+			throw new StepBudgetError(
+				`more than ${OBSERVED_PAGES_MAX} pages looked at`);
 		return this.machine.show(range);
 	}
 
@@ -468,7 +495,8 @@ export class Runner {
 			const values = new Map(this.machine.stat(expectation.cgroup,
 				expectation.keys.map(({ key }) => key)));
 			return all(expectation.keys.map(({ key, value }) =>
-				[values.get(key) === value, `${key}=${values.get(key) ?? 'none'}`]));
+				[values.get(key) === value,
+				`${key}=${values.get(key) ?? 'none'}`]));
 		}
 		case 'trace':
 			return all(expectation.sums.map(({ event, key, value }) => {
@@ -484,10 +512,11 @@ export class Runner {
 
 	/* -- Hooks ---------------------------------------------------------------------------- */
 
-	/* A point was met: run the bodies of the hooks that wait for it, in the program's order. */
-	#met(point: number, page: number, address: number): void {
+	/** @internal A point was met: run the bodies of its armed hooks, in the program's order. */
+	met(point: number, page: number, address: number): void {
 		for (const hook of this.#hooksAt[point] ?? []) {
-			if (state.hookState(hook.slot) !== state.HOOK_ARMED || !this.#isMeant(hook, page, address))
+			if (state.hookState(hook.slot) !== state.HOOK_ARMED ||
+				!this.#isMeant(hook, page, address))
 				continue;
 			disarmPoint(point);
 			if (statementDepth() >= DEPTH_MAX) {
@@ -510,7 +539,8 @@ export class Runner {
 
 	/* Run a hook's body, from page `from` of its range on; let it wait if it must. */
 	#runHook(
-		{ body, slot, place }: Extract<Statement, { kind: 'at' }> & { readonly place: number },
+		{ body, slot, place }: Extract<Statement,
+		{ kind: 'at' }> & { readonly place: number },
 		during: number, from: number,
 	): void {
 		const seen = this.observations.length;
@@ -520,7 +550,7 @@ export class Runner {
 			outcome = this.#act(body, from);
 		} catch (error) {
 			if (error instanceof BlockedError && statementDepth() > 0) {
-				/* But for accesses the machine is as it was, so nothing was seen. */
+				/* But for accesses, all is as it was: nothing was seen. */
 				if (body.kind !== 'read' && body.kind !== 'write')
 					this.observations.length = seen;
 				state.disarmHook(slot, true, from + error.done);
@@ -529,12 +559,13 @@ export class Runner {
 			if (!(error instanceof MachineError))
 				throw error;
 			const code = error.signal ? SIGNAL + error.signal : error.errno;
-			outcome = { kind: 'refused', error: outcomeName(code), where: error.where, asked: false };
+			outcome = { kind: 'refused', error: outcomeName(code), where: error.where,
+				asked: false };
 		}
 		this.#saw({ statement: body, place, outcome, during });
 	}
 
-	/* The statement that they interrupted is done: those that waited run, in the order they came. */
+	/* The statement that they interrupted is done: those that waited run, in their order. */
 	#runWaiting(during: number): void {
 		if (this.#endless)
 			return;
@@ -557,12 +588,14 @@ function refused(where: string, result: number): void {
 function outcomeName(code: number): string {
 	if (code === 0)
 		return 'OK';
-	return code >= SIGNAL ? SIGNALS[code - SIGNAL] ?? `signal ${code - SIGNAL}` : errno_name(code);
+	return code >= SIGNAL ? SIGNALS[code - SIGNAL] ?? `signal ${code - SIGNAL}`
+		: errno_name(code);
 }
 
 function all(checks: readonly (readonly [held: boolean, got: string])[]):
 	{ held: boolean; got: string } {
-	return { held: checks.every(([held]) => held), got: checks.map(([, got]) => got).join(' ') };
+	return { held: checks.every(([held]) => held),
+		got: checks.map(([, got]) => got).join(' ') };
 }
 
 /* The sum of a number over the lines of an event that the last statement which left any left. */
@@ -574,7 +607,8 @@ function traceSum(event: string, key: string): number {
 	for (let n = Math.max(state.traceBegan.v, trace_first()); n < trace_written.v; n++) {
 		const at = trace_record(n);
 		if (trace_ring[at] === nr)
-			sum += word === undefined ? 1 : trace_ring[at + RECORD_HEADER_WORDS + word]!;
+			sum += word === undefined ? 1
+				: trace_ring[at + RECORD_HEADER_WORDS + word]!;
 	}
 	return sum;
 }

@@ -30,7 +30,8 @@ function distance(a: string, b: string): number {
 		const next = [i];
 		for (let j = 1; j <= b.length; j++) {
 			const same = a[i - 1] === b[j - 1];
-			next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (same ? 0 : 1));
+			next[j] = Math.min(
+				row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (same ? 0 : 1));
 			if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
 				next[j] = Math.min(next[j]!, before[j - 2]! + 1);
 		}
@@ -67,7 +68,8 @@ const LISTED_MAX = 24;
 /** `a, b or c`; of very many the first ones. */
 export function oneOf(words: readonly string[]): string {
 	if (words.length > LISTED_MAX)
-		return `${words.slice(0, LISTED_MAX).join(', ')} or ${words.length - LISTED_MAX} others`;
+		return `${words.slice(0, LISTED_MAX).join(', ')} or ${words.length - LISTED_MAX} ` +
+			`others`;
 	return words.length > 1
 		? `${words.slice(0, -1).join(', ')} or ${words.at(-1)}` : words.join('');
 }

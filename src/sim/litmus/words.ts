@@ -12,7 +12,7 @@ export interface Line {
 	readonly text: string;
 }
 
-/** Where the comment of a line begins: a `#` at its start or after a blank; its end if it has none. */
+/* Where a line's comment begins: a `#` at its start or after a blank; its end if it has none. */
 function commentAt(line: string): number {
 	for (let at = line.indexOf('#'); at >= 0; at = line.indexOf('#', at + 1))
 		if (at === 0 || line[at - 1] === ' ' || line[at - 1] === '\t')
@@ -25,12 +25,14 @@ const NOT_CODE = /[^\t\x20-\x7e]/;
 // eslint-disable-next-line no-control-regex
 const NOT_COMMENT = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]|[\ud800-\udfff]/u;
 
-function checkCharacters(file: string, text: string, from: number, line: number, bad: RegExp): void {
+function checkCharacters(
+	file: string, text: string, from: number, line: number, bad: RegExp): void {
 	const odd = bad.exec(from ? text.slice(from) : text);
 
 	if (!odd)
 		return;
-	const column = [...text.slice(0, from + odd.index)].length + 1;
+	/* in characters, of which some are two code units */
+	const column = Array.from(text.slice(0, from + odd.index)).length + 1;
 	const code = odd[0].codePointAt(0)!.toString(16).padStart(4, '0').toUpperCase();
 	throw new LitmusError(file, { line, column, endColumn: column + 1 },
 		`character U+${code}; expected ${bad === NOT_CODE
@@ -49,7 +51,8 @@ function splitWords(text: string, line: number, into: Word[]): void {
 			end++;
 		const colon = end - at > 1 && text[end - 1] === ':';
 		const last = colon ? end - 1 : end;
-		into.push({ text: text.slice(at, last), line, column: at + 1, endColumn: last + 1 });
+		into.push(
+			{ text: text.slice(at, last), line, column: at + 1, endColumn: last + 1 });
 		if (colon)
 			into.push({ text: ':', line, column: last + 1, endColumn: end + 1 });
 		at = end;
@@ -107,7 +110,8 @@ export class Cursor {
 	here(): Span {
 		const { line, endColumn } = this.words.at(-1)!;
 
-		return this.words[this.#next] ?? { line, column: endColumn, endColumn: endColumn + 1 };
+		return this.words[this.#next] ?? { line, column: endColumn, endColumn: endColumn +
+			1 };
 	}
 
 	peek(ahead = 0): Word | undefined {
@@ -116,7 +120,8 @@ export class Cursor {
 
 	/** The words that are left, as they would be written. */
 	rest(): string {
-		return this.words.slice(this.#next).map(({ text }) => text).join(' ').replace(/ :/g, ':');
+		return this.words.slice(this.#next).map(({ text }) => text).join(' ').replace(
+			/ :/g, ':');
 	}
 
 	/** @throws LitmusError at the end of the line, where `expected` should stand */
@@ -155,6 +160,8 @@ export class Cursor {
 		const word = this.peek();
 
 		if (word)
-			this.fail(word, `${quoted(word.text)} is too much; expected the end of the line`);
+			this.fail(
+				word, `${quoted(word.text)} is too much; ` +
+				`expected the end of the line`);
 	}
 }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The command as it is shipped: bundled anew from the sources, run as a process. */
+import { build } from 'esbuild';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { entries } from '../../tools/entries.mjs';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Result {
+	readonly status: number | null;
+	readonly stdout: string;
+	readonly stderr: string;
+}
+export interface Command {
+	/** A folder for the test's files. */
+	readonly folder: string;
+	/** Path of the bundle. */
+	readonly path: string;
+	(words: readonly string[], input?: string, env?: Readonly<Record<string, string>>): Result;
+}
+
+/** Build the command; the returned function runs it in the project's folder. */
+export async function command(): Promise<Command> {
+	const folder = mkdtempSync(join(tmpdir(), 'vmmu-cli-'));
+	const path = join(folder, entries.command.output);
+	await build({ absWorkingDir: root, entryPoints: [entries.command.source], outfile: path,
+		bundle: true, platform: 'node', format: 'esm', target: 'node20.19',
+		logLevel: 'error' });
+	copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
+	/* Beside the bundle, so that node takes it for a module. */
+	const { PATH = '' } = process.env;
+	const run = (
+		words: readonly string[], input = '', env: Readonly<Record<string,
+		string>> = {}) => {
+		const { status, stdout, stderr } = spawnSync(process.execPath, [path, ...words],
+			{ cwd: root, encoding: 'utf8', input, env: { PATH, ...env },
+			maxBuffer: 1 << 28 });
+		return { status, stdout, stderr };
+	};
+	return Object.assign(run, { folder, path });
+}
