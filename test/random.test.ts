@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Random programs. Nothing is expected of their outcome but what must hold for any program: the
- * invariants after every statement, the same run twice, and the same rest from a snapshot taken
- * after any statement.
+ * invariants after every statement, and the same run twice.
  */
 import { describe, expect, test } from 'vitest';
 import { hash } from '../src/lib/snapshot.ts';
 import { parseKernel } from '../src/sim/kernels.ts';
 import { parseLitmus } from '../src/sim/litmus/parser.ts';
-import { Runner, runProgram } from '../src/sim/litmus/runner.ts';
+import { runProgram } from '../src/sim/litmus/runner.ts';
 import { randomProgram } from './random_program.ts';
 
 const KERNELS = ['v5.10', 'v5.10.4', 'v5.10.223', 'v5.10.223-013339df116c'];
 
 describe('random programs', () => {
 	test('keep all invariants, after every statement, and run the same twice', () => {
-		for (let seed = 1; seed <= 120; seed++) {
+		for (let seed = 1; seed <= 80; seed++) {
 			const source = randomProgram(seed, 40);
 			const program = parseLitmus(source, `seed ${seed}`);
 			const kernel = parseKernel(KERNELS[seed % KERNELS.length]!);
@@ -30,33 +29,5 @@ describe('random programs', () => {
 				throw new Error(at(), { cause: error });
 			}
 		}
-	});
-
-	test('go on the same from 1,000 random cuts', () => {
-		let cuts = 0;
-
-		for (let seed = 1000; cuts < 1000; seed++) {
-			const program = parseLitmus(randomProgram(seed, 30), `seed ${seed}`);
-			const kernel = parseKernel(KERNELS[seed % KERNELS.length]!);
-			const images: Uint8Array[] = [], marks: number[] = [];
-			const whole = runProgram(program, kernel, { onStatement: ({ machine }, place) => {
-				if (place % 3 !== seed % 3)
-					return;
-				images.push(machine.snapshot());
-				marks.push(machine.traceMark());
-			} });
-			const end = hash();
-			const rests = marks.map((mark) => whole.machine.traceLines(mark));
-			images.forEach((from, i) => {
-				const resumed = new Runner(program, undefined, { from });
-				while (!resumed.done)
-					resumed.step();
-				expect(resumed.machine.traceLines(resumed.traceFrom), `seed ${seed}`)
-					.toEqual(rests[i]);
-				expect(hash(), `seed ${seed}, cut ${i}`).toBe(end);
-				cuts++;
-			});
-		}
-		expect(cuts).toBeGreaterThanOrEqual(1000);
 	});
 });

@@ -190,7 +190,8 @@ function inFrame<T>(task: task_struct, body: () => T): { result: T; alive: boole
 		const result = body();
 		return { result, alive: current() !== task || returnToUser() };
 	} finally {
-		VM_BUG_ON(frames.task[depth.v as sim_frame] !== task, 'statements end out of order');
+		VM_BUG_ON(frames.task[depth.v as sim_frame] !== task,
+			'statements end out of order');
 		frames.task[depth.v as sim_frame] = 0 as task_struct;
 		depth.v--;
 	}

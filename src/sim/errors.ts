@@ -37,7 +37,10 @@ export class BlockedError extends Error {
 	}
 }
 
-/** A statement does not come to its end: more steps than MachineOptions.stepBudget, or a livelock. */
+/**
+ * A statement does not come to its end: more steps than MachineOptions.stepBudget, or a
+ * livelock.
+ */
 export class StepBudgetError extends Error {
 	/** @param what a number of steps, or what goes on for ever */
 	constructor(what: number | string) {

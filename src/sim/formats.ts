@@ -81,7 +81,8 @@ const kpageflagsLayout = new Structure<{
 
 /** The names of the flags set in word `index` of a kpageflags image. */
 export function decodeKpageflags(from: Uint8Array, index: number): KpfName[] {
-	const { low, high: upper } = kpageflagsLayout.decode(asBuffer(from), index * KPAGEFLAGS_ENTRY_BYTES);
+	const { low, high: upper } =
+		kpageflagsLayout.decode(asBuffer(from), index * KPAGEFLAGS_ENTRY_BYTES);
 	const all = { ...low, ...upper };
 
 	return (Object.keys(KPF) as KpfName[]).filter((name) => all[name]);

@@ -28,25 +28,29 @@ import { MEMCG_NR_STAT, MEMCG_SWAP, cgroups, mem_cgroup_per_nodes, memcg_stocks,
 import { follow_pte, is_zero_pfn } from '../mm/memory.ts';
 import { page_lru } from '../mm/mm_inline.ts';
 import { EXIT_ZOMBIE, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, NR_MM_COUNTERS,
-	PAGE_MAPPING_ANON, PF_KSWAPD, PF_MEMALLOC, address_spaces, anon_vmas, avcs, files, mms, pages, tasks, vmas,
+	PAGE_MAPPING_ANON, PF_KSWAPD, PF_MEMALLOC, address_spaces, anon_vmas, avcs, files, mms,
+	pages, tasks, vmas,
 	type address_space, type anon_vma, type anon_vma_chain, type mem_cgroup, type mm_struct,
 	type page, type task_struct, type vm_area_struct } from '../mm/mm_types.ts';
 import { find_vma, validate_mm } from '../mm/mmap.ts';
-import { CPU_PAGEVECS, MAX_NR_ZONES, MAX_NUMNODES, MAX_ORDER, MIGRATE_PCPTYPES, MIGRATE_TYPES, NODE_DATA,
+import { CPU_PAGEVECS, MAX_NR_ZONES, MAX_NUMNODES, MAX_ORDER, MIGRATE_PCPTYPES, MIGRATE_TYPES,
+	NODE_DATA,
 	NR_ANON_MAPPED, NR_CPUS, NR_FILE_DIRTY, NR_FILE_MAPPED, NR_FILE_PAGES, NR_FREE_PAGES,
 	NR_ISOLATED_ANON, NR_ISOLATED_FILE, NR_LRU_BASE, NR_LRU_LISTS, NR_MLOCK, NR_PAGETABLE,
 	NR_SHMEM, NR_VM_NODE_STAT_ITEMS, NR_VM_ZONE_STAT_ITEMS, NR_WRITEBACK, NR_ZONE_LRU_BASE,
 	NR_ZONE_WRITE_PENDING, PAGEVEC_SIZE, WORKINGSET_NODES, lru_names, lruvecs, nr_online_nodes,
 	pagevecs, pgdats, zone_name, zones, type lruvec, type pagevec, type zone }
 	from '../mm/mmzone.ts';
-import { PG_dirty, PG_locked, PG_lru, PG_mlocked, PG_reserved, PG_swapbacked, PG_writeback, PageAnon,
+import { PG_dirty, PG_locked, PG_lru, PG_mlocked, PG_reserved, PG_swapbacked, PG_writeback,
+	PageAnon,
 	PageBuddy, PageLRU, PageSwapBacked, PageSwapCache, PageTable, anon_vma_pointer,
 	mapping_pointer, page_has_type } from '../mm/page_flags.ts';
 import { max_pfn } from '../mm/page_alloc.ts';
 import { linear_page_index } from '../mm/pagemap.ts';
 import { radix_to_swp_entry } from '../mm/shmem.ts';
 import { COUNT_CONTINUED, SWAP_HAS_CACHE, SWAP_MAP_BAD, SWAP_MAP_SHMEM, SWAP_SLOTS_CACHE_SIZE,
-	SWP_USED, SWP_WRITEOK, nr_swap_pages, nr_swapfiles, swap_info, swap_infos, swap_map, swap_slot,
+	SWP_USED, SWP_WRITEOK, nr_swap_pages, nr_swapfiles, swap_info, swap_infos, swap_map,
+	swap_slot,
 	swapper_spaces, swp_slots, total_swap_pages } from '../mm/swap_types.ts';
 import { swp_swapcount } from '../mm/swapfile.ts';
 import { node_stat_name, zone_stat_name } from '../mm/vmstat.ts';
@@ -78,12 +82,14 @@ function fail(invariant: string, what: string): never {
 /* got === wanted, of something that `of` names */
 function equal(invariant: string, of: string | (() => string), got: number, wanted: number): void {
 	if (got !== wanted)
-		fail(invariant, `${typeof of === 'string' ? of : of()} is ${got}, counted ${wanted}`);
+		fail(invariant,
+			`${typeof of === 'string' ? of : of()} is ${got}, counted ${wanted}`);
 }
 
 /* The live rows of a struct, ascending. */
 function* live<P extends number>(
-	struct: { readonly table: { readonly live: Uint8Array; readonly id: number }; readonly row?: P },
+	struct: { readonly table: { readonly live: Uint8Array; readonly id: number }; readonly row?
+		: P },
 ): Generator<P> {
 	const rows = nr_rows(struct as never);
 
@@ -151,7 +157,8 @@ function countTables(census: Census, mm: mm_struct): void {
 		census.refs[pfn]!++;
 		bytes += level < 4 ? PAGE_SIZE : 0;
 		if (level <= 2 && !PageTable(pfn as page))
-			fail('pgtables', `page ${pfn} is a page table of mm ${mm} without PageTable`);
+			fail('pgtables',
+				`page ${pfn} is a page table of mm ${mm} without PageTable`);
 		census.tablePages += level <= 2 ? 1 : 0;
 	};
 	const walk = (pfn: number, address: number, level: number): void => {
@@ -178,7 +185,10 @@ function countTables(census: Census, mm: mm_struct): void {
 		return;
 	}
 	try {
-		/* A child that inherited no mapping keeps its parent's highest_vm_end, as in Linux. */
+		/*
+		 * A child that inherited no mapping keeps its parent's highest_vm_end, as in
+		 * Linux.
+		 */
 		if (mms.mmap[mm] || mms.map_count[mm])
 			validate_mm(mm);
 	} catch (error) {
@@ -208,7 +218,8 @@ function countEntry(
 	const vma = find_vma(mm, address);
 
 	if (!vma || vmas.vm_start[vma] > address)
-		fail('rmap', `mm ${mm} has an entry at 0x${address.toString(16)} outside of all vmas`);
+		fail('rmap',
+			`mm ${mm} has an entry at 0x${address.toString(16)} outside of all vmas`);
 	if (!pte_present(pte)) {
 		const entry = pte_to_swp_entry(pte, ram[ptep + 1]!);
 		if (!non_swap_entry(entry)) {
@@ -235,9 +246,11 @@ function countEntry(
 		if (!vmas.vm_file[vma] || mapping_pointer(page) !== mapping)
 			fail('rmap', `${where()}: vma ${vma} does not map its file`);
 		if (!isInTree(vmas.shared(vma), address_spaces.i_mmap[mapping] as rb_node))
-			fail('rmap', `${where()}: i_mmap of mapping ${mapping} does not lead to vma ${vma}`);
+			fail('rmap',
+				`${where()}: i_mmap of mapping ${mapping} does not lead to vma ${vma}`);
 	}
-	equal('rmap', () => `index of ${where()}`, pages.index[page], linear_page_index(vma, address));
+	equal('rmap', () => `index of ${where()}`, pages.index[page],
+		linear_page_index(vma, address));
 }
 
 /* Whether a node's parents lead to the root. */
@@ -266,7 +279,8 @@ function countMapping(census: Census, mapping: address_space): void {
 	let nrpages = 0, values = 0;
 
 	for (let index = xa_find(mapping, 0, XA_INDEX_MAX, -1); index >= 0;
-		index = index === XA_INDEX_MAX ? -1 : xa_find(mapping, index + 1, XA_INDEX_MAX, -1)) {
+		index = index === XA_INDEX_MAX ? -1
+			: xa_find(mapping, index + 1, XA_INDEX_MAX, -1)) {
 		const entry = xa_load(mapping, index);
 		const node = xa_node_of(mapping, index);
 		const counts = nodes.get(node) ?? { count: 0, values: 0 };
@@ -303,7 +317,8 @@ function countShmemEntry(
 	const slot = swap_slot(entry);
 
 	if (census.swapShmem.has(slot))
-		fail('swap', `slot ${slot} is at index ${index} of mapping ${mapping} and elsewhere`);
+		fail('swap',
+			`slot ${slot} is at index ${index} of mapping ${mapping} and elsewhere`);
 	census.swapShmem.add(slot);
 }
 
@@ -313,7 +328,8 @@ function countCached(
 	census.refs[page]!++;
 	if (!isSwap) {
 		census.pageCache++;
-		if (PageAnon(page) || mapping_pointer(page) !== mapping || pages.index[page] !== index)
+		if (PageAnon(page) || mapping_pointer(page) !== mapping || pages.index[page] !==
+			index)
 			fail('cache', `page ${page} is at index ${index} of mapping ${mapping}, ` +
 				`but says index ${pages.index[page]} of ${mapping_pointer(page)}`);
 		return;
@@ -322,7 +338,8 @@ function countCached(
 	const entry = pages.private[page];
 	census.swapCached.add(swap_slot(entry));
 	if (!PageSwapCache(page) || (entry & (1 << 26) - 1) !== index)
-		fail('cache', `page ${page} is cached for swap offset ${index}, but says entry ${entry}`);
+		fail('cache',
+			`page ${page} is cached for swap offset ${index}, but says entry ${entry}`);
 }
 
 /* pagevec: what the batches of the CPUs hold a reference to */
@@ -334,7 +351,8 @@ function countPagevecs(census: Census): void {
 				const page = pagevecs.pages[pvec * PAGEVEC_SIZE + i]! as page;
 				census.refs[page]!++;
 				if (name === 0 && PageLRU(page))
-					fail('lru', `page ${page} waits to be added to the LRU but is on it`);
+					fail('lru',
+						`page ${page} waits to be added to the LRU but is on it`);
 			}
 		}
 	}
@@ -342,7 +360,8 @@ function countPagevecs(census: Census): void {
 
 /* free: the buddy lists and the CPUs' lists */
 function countFree(census: Census): void {
-	for (let zone = 1 as zone; zone <= nr_online_nodes.v * MAX_NR_ZONES; zone = zone + 1 as zone) {
+	for (let zone = 1 as zone; zone <= nr_online_nodes.v * MAX_NR_ZONES; zone = zone +
+		1 as zone) {
 		let freePages = 0;
 		const take = (page: page, order: number): void => {
 			for (let pfn: number = page; pfn < page + (1 << order); pfn++)
@@ -353,10 +372,12 @@ function countFree(census: Census): void {
 			let blocks = 0;
 			for (let mt = 0; mt < MIGRATE_TYPES; mt++) {
 				const head = zones.free_list(zone, order * MIGRATE_TYPES + mt);
-				for (const at of entries('free', head, `free list ${order}/${mt} of zone ${zone}`)) {
+				for (const at of entries('free', head,
+					`free list ${order}/${mt} of zone ${zone}`)) {
 					const page = pages.lru.container_of(at);
 					if (!PageBuddy(page) || pages.private[page] !== order)
-						fail('free', `page ${page} is on the list of order ${order}, ` +
+						fail('free',
+							`page ${page} is on the list of order ${order}, ` +
 							`but is no free block of that order`);
 					take(page, order);
 					blocks++;
@@ -370,7 +391,8 @@ function countFree(census: Census): void {
 			let count = 0;
 			for (let mt = 0; mt < MIGRATE_PCPTYPES; mt++) {
 				const head = zones.pcp_list(zone, cpu * MIGRATE_PCPTYPES + mt);
-				for (const at of entries('free', head, `pcp list ${mt} of zone ${zone}`)) {
+				for (const at of entries('free', head,
+					`pcp list ${mt} of zone ${zone}`)) {
 					take(pages.lru.container_of(at), 0);
 					count++;
 				}
@@ -378,7 +400,8 @@ function countFree(census: Census): void {
 			equal('free', `pcp count of CPU ${cpu} of zone ${zone}`,
 				zones.pcp_count[zone * NR_CPUS + cpu]!, count);
 		}
-		equal('free', `nr_free_pages of zone ${zone}`, zoneState(zone, NR_FREE_PAGES), freePages);
+		equal('free', `nr_free_pages of zone ${zone}`, zoneState(zone, NR_FREE_PAGES),
+			freePages);
 	}
 }
 
@@ -390,7 +413,8 @@ function zoneState(zone: zone, item: number): number {
 
 	for (let cpu = 0; cpu < nr_cpu_ids.v; cpu++)
 		sum += zones.vm_stat_diff[
-			zone * NR_CPUS * NR_VM_ZONE_STAT_ITEMS + cpu * NR_VM_ZONE_STAT_ITEMS + item]!;
+			zone * NR_CPUS * NR_VM_ZONE_STAT_ITEMS + cpu * NR_VM_ZONE_STAT_ITEMS +
+				item]!;
 	return sum;
 }
 
@@ -400,7 +424,8 @@ function nodeState(nid: number, item: number): number {
 
 	for (let cpu = 0; cpu < nr_cpu_ids.v; cpu++)
 		sum += pgdats.vm_node_stat_diff[
-			pgdat * NR_CPUS * NR_VM_NODE_STAT_ITEMS + cpu * NR_VM_NODE_STAT_ITEMS + item]!;
+			pgdat * NR_CPUS * NR_VM_NODE_STAT_ITEMS + cpu * NR_VM_NODE_STAT_ITEMS +
+				item]!;
 	return sum;
 }
 
@@ -431,7 +456,8 @@ function checkAtRest(): void {
 			zero(`PF_MEMALLOC of task ${task}`, tasks.flags[task] & PF_MEMALLOC);
 	}
 	if (cpu_curr(smp_processor_id()) !== current())
-		fail('locks', `task ${current()} is the running one but CPU ${smp_processor_id()} ` +
+		fail('locks',
+			`task ${current()} is the running one but CPU ${smp_processor_id()} ` +
 			`runs ${cpu_curr(smp_processor_id())}`);
 }
 
@@ -456,14 +482,20 @@ function checkPages({ free, refs, mapped, tables }: Census): void {
 			continue;
 		if (_mapcount[page] + 1 !== mapped[pfn]) {
 			if (isTable(page) && !tables[pfn])
-				fail('pgtables', `page ${pfn} is PageTable, but no table leads to it`);
+				fail('pgtables',
+					`page ${pfn} is PageTable, but no table leads to it`);
 			if (!isTyped(page))
-				equal('mapcount', `_mapcount + 1 of page ${pfn}`, _mapcount[page] + 1,
+				equal('mapcount', `_mapcount + 1 of page ${pfn}`, _mapcount[page] +
+					1,
 					mapped[pfn]!);
 		}
 		if (flags & busy && !io)
-			fail('locks', `page ${pfn} is locked or under writeback, and no I/O is pending`);
-		/* A page of a RAM disk, or of continued swap counts, which is on a list of those. */
+			fail('locks',
+				`page ${pfn} is locked or under writeback, and no I/O is pending`);
+		/*
+		 * A page of a RAM disk, or of continued swap counts, which is on a list of
+		 * those.
+		 */
 		if (count === 1 && !refs[pfn] && !page_mapping[page] && !flags) {
 			owned += list_next[pages.lru(page)] ? 0 : 1;
 			continue;
@@ -475,7 +507,8 @@ function checkPages({ free, refs, mapped, tables }: Census): void {
 	for (const bdev of live(bdevs))
 		disks += blkdev_ram_pages(bdev);
 	if (owned !== disks)
-		fail('refcount', `${owned} pages are in use by nobody known, RAM disks have ${disks}`);
+		fail('refcount',
+			`${owned} pages are in use by nobody known, RAM disks have ${disks}`);
 }
 
 const LRU_ITEMS = Array.from({ length: NR_LRU_LISTS }, (_, lru) => lru);
@@ -492,9 +525,11 @@ function checkLru(): void {
 			for (const at of entries('lru', lruvecs.lists(lruvec, lru), name)) {
 				const page = pages.lru.container_of(at);
 				if (seen[page]++)
-					fail('lru', `page ${page} is on ${name}, and on a list before`);
+					fail('lru',
+						`page ${page} is on ${name}, and on a list before`);
 				if (!PageLRU(page) || page_lru(page) !== lru)
-					fail('lru', `page ${page} is on ${name}, which its flags deny`);
+					fail('lru',
+						`page ${page} is on ${name}, which its flags deny`);
 				if ((pages.mem_cgroup[page] || ROOT_MEM_CGROUP) !== memcg)
 					fail('lru', `page ${page} is on ${name}, ` +
 						`but charged to memcg ${pages.mem_cgroup[page]}`);
@@ -503,7 +538,8 @@ function checkLru(): void {
 			for (let zid = 0; zid < MAX_NR_ZONES; zid++)
 				equal('lru', `lru_zone_size of ${name} in zone ${zid}`,
 					mem_cgroup_per_nodes.lru_zone_size[
-						pn * MAX_NR_ZONES * NR_LRU_LISTS + zid * NR_LRU_LISTS + lru]!,
+						pn * MAX_NR_ZONES * NR_LRU_LISTS +
+							zid * NR_LRU_LISTS + lru]!,
 					sizes[zid]!);
 		}
 	}
@@ -599,7 +635,8 @@ function checkVmstat(census: Census, ofNode: Float64Array, ofZone: Float64Array)
 	for (let zone = 1 as zone; zone <= nodes * MAX_NR_ZONES; zone = zone + 1 as zone)
 		for (const item of zoneItems)
 			equal('vmstat', () => `${zone_stat_name(item)} of zone ${zone}`,
-				zoneState(zone, item), ofZone[zone * NR_VM_ZONE_STAT_ITEMS + item]!);
+				zoneState(zone, item),
+				ofZone[zone * NR_VM_ZONE_STAT_ITEMS + item]!);
 	/* The machine's counters are the sums of the folded ones. */
 	const ofAll = globalArray('vm_zone_stat'), ofAllNodes = globalArray('vm_node_stat');
 	for (let item = 0; item < NR_VM_ZONE_STAT_ITEMS; item++) {
@@ -612,7 +649,8 @@ function checkVmstat(census: Census, ofNode: Float64Array, ofZone: Float64Array)
 		let sum = 0;
 		for (let nid = 0; nid < nodes; nid++)
 			sum += pgdats.vm_stat[NODE_DATA(nid) * items + item]!;
-		equal('vmstat', () => `${node_stat_name(item)} of the machine`, ofAllNodes[item]!, sum);
+		equal('vmstat', () => `${node_stat_name(item)} of the machine`, ofAllNodes[item]!,
+			sum);
 	}
 }
 
@@ -626,7 +664,8 @@ function isBelow(memcg: mem_cgroup, top: mem_cgroup): boolean {
 function checkMemcgs(ofMemcg: Float64Array, charged: Float64Array): void {
 	const nodes = nr_online_nodes.v, items = NR_VM_NODE_STAT_ITEMS;
 	const all = [...live(memcgs)];
-	const stocks = new Float64Array(nr_rows(memcgs)), swapped = new Float64Array(nr_rows(memcgs));
+	const stocks = new Float64Array(nr_rows(memcgs)), swapped =
+		new Float64Array(nr_rows(memcgs));
 
 	for (let cpu = 0; cpu < nr_cpu_ids.v; cpu++) {
 		const stock = cpu + 1 as memcg_stock_pcp;
@@ -636,7 +675,8 @@ function checkMemcgs(ofMemcg: Float64Array, charged: Float64Array): void {
 	for (const slot of usedSlots()) {
 		const id = swap_cgroup_ids[slot]!;
 		if (id && !mem_cgroup_from_id(id))
-			fail('memcg', `swap slot ${slot} is charged to memcg ID ${id}, which nobody has`);
+			fail('memcg',
+				`swap slot ${slot} is charged to memcg ID ${id}, which nobody has`);
 		if (id)
 			swapped[mem_cgroup_from_id(id)]!++;
 	}
@@ -652,14 +692,16 @@ function checkMemcgs(ofMemcg: Float64Array, charged: Float64Array): void {
 			allSwapped += swapped[one]!;
 			for (let cpu = 0; cpu < nr_cpu_ids.v; cpu++)
 				pendingSwap += memcgs.vmstats_percpu_stat[
-					one * NR_CPUS * MEMCG_NR_STAT + cpu * MEMCG_NR_STAT + MEMCG_SWAP]!;
+					one * NR_CPUS * MEMCG_NR_STAT + cpu * MEMCG_NR_STAT +
+						MEMCG_SWAP]!;
 		}
 		equal('memcg', `memory.current of memcg ${memcg}, in pages`,
 			page_counters.usage[memcgs.memory[memcg]], usage);
 		equal('memcg', `memory.swap.current of memcg ${memcg}, in pages`,
 			page_counters.usage[memcgs.swap[memcg]], swap);
 		equal('memcg', `MEMCG_SWAP of memcg ${memcg}`,
-			memcgs.vmstats[memcg * MEMCG_NR_STAT + MEMCG_SWAP]! + pendingSwap, allSwapped);
+			memcgs.vmstats[memcg * MEMCG_NR_STAT + MEMCG_SWAP]! + pendingSwap,
+			allSwapped);
 		for (const item of PAGE_STATES)
 			checkMemcgItem(memcg, below, item, ofMemcg, nodes, items);
 	}
@@ -732,9 +774,11 @@ function checkSwap(census: Census): void {
 			    swapShmem.has(slot) || swapCached.has(slot) || inReserve.has(slot)))))
 				continue;
 			inuse += count ? 1 : 0;
-			checkSlot(census, slot, count, swp_entry(type, offset), inReserve.has(slot));
+			checkSlot(census, slot, count, swp_entry(type, offset),
+				inReserve.has(slot));
 		}
-		equal('swap', `inuse_pages of swap device ${type}`, swap_infos.inuse_pages[si], inuse);
+		equal('swap', `inuse_pages of swap device ${type}`, swap_infos.inuse_pages[si],
+			inuse);
 		if (!(swap_infos.flags[si] & SWP_WRITEOK))
 			continue;
 		total += swap_infos.pages[si];
@@ -755,7 +799,8 @@ function checkSlot(
 
 	equal('swap', () => `count of slot ${slot}`, kept, shmem ? SWAP_MAP_SHMEM : refs);
 	if (((count & SWAP_HAS_CACHE) !== 0) !== (cached || inReserve))
-		fail('swap', `slot ${slot} has SWAP_HAS_CACHE ${count & SWAP_HAS_CACHE ? 'set' : 'clear'}, ` +
+		fail('swap',
+			`slot ${slot} has SWAP_HAS_CACHE ${count & SWAP_HAS_CACHE ? 'set' : 'clear'}, ` +
 			`a page is cached: ${cached}, in a CPU's reserve: ${inReserve}`);
 }
 

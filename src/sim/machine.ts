@@ -63,7 +63,10 @@ export interface MachineOptions {
 	readonly nodes?: number;
 	/** The kernel, by name (kernels.ts). Default `v5.10.223`. */
 	readonly kernel?: string | Kernel;
-	/** Whether it uses PCIDs; without (`nopcid`), a switch of tasks empties the TLB. Default no. */
+	/**
+	 * Whether it uses PCIDs; without (`nopcid`), a switch of tasks empties the TLB. Default
+	 * no.
+	 */
 	readonly pcid?: boolean;
 	/** Seed of the machine's random numbers, any integer. Default 1. */
 	readonly seed?: number;
@@ -73,7 +76,8 @@ export interface MachineOptions {
 	readonly events?: readonly string[];
 }
 const DEFAULTS = {
-	ram: 512 * MiB, swap: 64 * MiB, cpus: 1, nodes: 1, kernel: 'v5.10.223', pcid: false, seed: 1,
+	ram: 512 * MiB, swap: 64 * MiB, cpus: 1, nodes: 1, kernel: 'v5.10.223', pcid: false,
+		seed: 1,
 	stepBudget: 1e8, events: ['vmscan'],
 } as const;
 
@@ -93,7 +97,8 @@ export interface Memfd {
 }
 
 /** `r`, `w` and `x` in any order, or `none`. */
-export type Prot = string | { readonly read: boolean; readonly write: boolean; readonly exec: boolean };
+export type Prot =
+	string | { readonly read: boolean; readonly write: boolean; readonly exec: boolean };
 
 export interface MmapOptions {
 	/** Of what file; undefined: anonymous memory. */
@@ -132,7 +137,8 @@ export const STAT_KEYS: readonly string[] = ['anon', 'file', 'shmem', 'inactive_
 
 /** What madvise(2) can be told, by name. */
 export const ADVICE: Readonly<Record<string, number>> = {
-	normal: 0, random: 1, sequential: 2, willneed: 3, dontneed: 4, free: 8, remove: 9, dontfork: 10,
+	normal: 0, random: 1, sequential: 2, willneed: 3, dontneed: 4, free: 8, remove: 9,
+		dontfork: 10,
 	dofork: 11, cold: 20, pageout: 21,
 };
 
@@ -160,7 +166,8 @@ function keptKernelName(): string {
 let present: Machine | undefined;
 
 function checkOptions(o: Required<Omit<MachineOptions, 'kernel'>>): void {
-	const whole = (name: string, value: number, least: number, most: number, unit = 1): void => {
+	const whole = (name: string, value: number, least: number, most: number, unit = 1): void =>
+		{
 		if (!Number.isInteger(value) || value < least || value > most || value % unit !== 0)
 			throw new RangeError(`${name} is ${value}; expected ${least} to ${most}` +
 				(unit > 1 ? `, a multiple of ${unit}` : ''));
@@ -215,7 +222,8 @@ function refuse(where: string, result: number): number {
 }
 
 const prot = (p: Prot): number => {
-	const has = (letter: string): boolean => typeof p === 'string' && p !== 'none' && p.includes(letter);
+	const has = (letter: string): boolean => typeof p === 'string' && p !== 'none' &&
+		p.includes(letter);
 	const read = typeof p === 'string' ? has('r') : p.read;
 	const write = typeof p === 'string' ? has('w') : p.write;
 	const exec = typeof p === 'string' ? has('x') : p.exec;
@@ -298,7 +306,8 @@ export class Task {
 		const flags = (shared ? MAP_SHARED : MAP_PRIVATE) | (memfd ? 0 : MAP_ANONYMOUS) |
 			(fixedAt === undefined ? 0 : MAP_FIXED);
 		const start = this.#call('mmap', () => withFd(memfd?.fd, (fd) => sys.sys_mmap(
-			fixedAt ?? 0, nrPages * PAGE_SIZE, prot(options.prot), flags, fd, pgoff * PAGE_SIZE)));
+			fixedAt ?? 0, nrPages * PAGE_SIZE, prot(options.prot), flags, fd,
+				pgoff * PAGE_SIZE)));
 
 		return { pid: this.pid, start, pages: nrPages };
 	}
@@ -345,9 +354,13 @@ export class Task {
 		this.#call('munlock', () => sys.sys_munlock(start, nrPages * PAGE_SIZE));
 	}
 
-	/** Write to its own /proc/self/clear_refs: 1 all, 2 anonymous, 3 files, 4 soft-dirty, 5 peaks. */
+	/**
+	 * Write to its own /proc/self/clear_refs: 1 all, 2 anonymous, 3 files, 4 soft-dirty, 5
+	 * peaks.
+	 */
 	clearRefs(kind = 1): void {
-		refuse('clear_refs', this.#machine.writeFile('/proc/self/clear_refs', `${kind}`, this));
+		refuse('clear_refs',
+			this.#machine.writeFile('/proc/self/clear_refs', `${kind}`, this));
 	}
 
 	/**
@@ -374,7 +387,9 @@ export class Task {
 		try {
 			runStatement(this.row, what, () => {
 				for (; done < range.pages; done++) {
-					const at = userAccess(what, range.start + done * PAGE_SIZE, kind);
+					const at =
+						userAccess(what, range.start + done * PAGE_SIZE,
+							kind);
 					if (at < 0)
 						return;
 					touch(at, done);
@@ -382,7 +397,8 @@ export class Task {
 			}, true);
 		} catch (error) {
 			if (error instanceof BlockedError)
-				throw new BlockedError(error.message.replace(/^waits for /, ''), done);
+				throw new BlockedError(error.message.replace(/^waits for /, ''),
+					done);
 			throw error;
 		}
 	}
@@ -553,7 +569,8 @@ export class Machine {
 	 * Write 1 to /proc/sys/vm/compact_memory: the LRU batches of all CPUs are drained. Real
 	 * compaction then migrates pages, which reorders the LRU lists; where pages lie is not
 	 * emulated.
-	 * @param order in which reclaim shall meet these pages afterwards: a recorded fact of a real
+	 * @param order in which reclaim shall meet these pages afterwards: a recorded fact of a
+	 * real
 	 * machine. Pages that are on no LRU list are passed over.
 	 */
 	drain(order: readonly Range[] = []): void {
@@ -572,7 +589,8 @@ export class Machine {
 
 	/**
 	 * Reclaim pages from a cgroup by itself: by memory.reclaim where the kernel has it, else by
-	 * lowering memory.high, as test programs on real kernels do. From the root, where neither is
+	 * lowering memory.high, as test programs on real kernels do. From the root, where neither
+	 * is
 	 * there, by reclaim's own function, called once.
 	 * @returns 0, or what memory.reclaim said: -EAGAIN if it got less
 	 */
@@ -585,7 +603,8 @@ export class Machine {
 			return this.writeFile(`${dir}/memory.reclaim`, `${nrPages * PAGE_SIZE}`);
 		if (dir === CGROUP_ROOT) {
 			this.init.run('reclaim', () =>
-				try_to_free_mem_cgroup_pages(ROOT_MEM_CGROUP, nrPages, GFP_KERNEL, true));
+				try_to_free_mem_cgroup_pages(ROOT_MEM_CGROUP, nrPages, GFP_KERNEL,
+					true));
 			return 0;
 		}
 		const usage = Number(this.readFile(`${dir}/memory.current`));
@@ -633,7 +652,8 @@ export class Machine {
 	show(range: Range): PageCounts {
 		this.assertPresent();
 		const counts: PageCounts = {
-			present: 0, swapped: 0, lru: 0, active: 0, referenced: 0, unevictable: 0, dirty: 0,
+			present: 0, swapped: 0, lru: 0, active: 0, referenced: 0, unevictable: 0,
+				dirty: 0,
 			writeback: 0, young: 0, mlocked: 0, anon: 0, swapcache: 0,
 		};
 		const task = this.taskOf(range.pid).row;
@@ -645,7 +665,8 @@ export class Machine {
 				return;
 			const { low, high } = kpageflags(pfn);
 			const bit = (name: KpfName): number =>
-				(KPF[name] < 32 ? low >>> KPF[name] : high >>> (KPF[name] - 32)) & 1;
+				(KPF[name] < 32 ? low >>> KPF[name]
+					: high >>> (KPF[name] - 32)) & 1;
 			counts.present++;
 			counts.lru += bit('LRU');
 			counts.active += bit('ACTIVE');
@@ -669,7 +690,8 @@ export class Machine {
 			return [];
 		const { low, high } = kpageflags(entry.pfn);
 		return (Object.keys(KPF) as KpfName[]).filter((name) =>
-			((KPF[name] < 32 ? low >>> KPF[name] : high >>> (KPF[name] - 32)) & 1) !== 0);
+			((KPF[name] < 32 ? low >>> KPF[name] : high >>> (KPF[name] - 32)) & 1) !==
+				0);
 	}
 
 	/** Page frame number of the first page of a range; 0 if it is not present. */
@@ -700,7 +722,10 @@ export class Machine {
 		return traceText(since);
 	}
 
-	/** Switch events by the names of ftrace.ts. @throws MachineError ENOENT for a name it has not */
+	/**
+	 * Switch events by the names of ftrace.ts. @throws MachineError ENOENT for a name it
+	 * has not
+	 */
 	traceEvents(names: readonly string[], on: boolean): void {
 		this.assertPresent();
 		for (const name of names)
@@ -708,7 +733,10 @@ export class Machine {
 				throw new MachineError(`trace event ${name}`, ENOENT);
 	}
 
-	/** What a secondary MMU was told. @throws MachineError ENOENT: there is none of that name */
+	/**
+	 * What a secondary MMU was told. @throws MachineError ENOENT: there is none of that
+	 * name
+	 */
 	notifiers(name: string): string[] {
 		throw new MachineError(`secondary MMU ${name}`, ENOENT);
 	}

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Words of the files that tell about pages: /proc/PID/pagemap, kpageflags, kpagecount, kpagecgroup. */
+/*
+ * Words of the files that tell about pages: /proc/PID/pagemap, kpageflags, kpagecount,
+ * kpagecgroup.
+ */
 import { PAGE_SIZE } from '../arch/page.ts';
 import { pte_young } from '../arch/pgtable.ts';
 import { ram } from '../arch/ram.ts';
@@ -10,7 +13,8 @@ import { pages, tasks, type page, type task_struct } from '../mm/mm_types.ts';
 import { MAX_ORDER } from '../mm/mmzone.ts';
 import { PG_active, PG_arch_1, PG_arch_2, PG_dirty, PG_error, PG_hwpoison, PG_locked, PG_lru,
 	PG_mappedtodisk, PG_mlocked, PG_owner_priv_1, PG_private, PG_private_2, PG_reclaim,
-	PG_referenced, PG_reserved, PG_slab, PG_swapbacked, PG_uncached, PG_unevictable, PG_uptodate,
+	PG_referenced, PG_reserved, PG_slab, PG_swapbacked, PG_uncached, PG_unevictable,
+	PG_uptodate,
 	PG_writeback, PageAnon, PageBuddy, PageSlab, PageSwapCache, PageTable, page_has_type,
 	page_is_idle } from '../mm/page_flags.ts';
 import { max_pfn } from '../mm/page_alloc.ts';

@@ -18,8 +18,10 @@ import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE,
 	NR_FILE_MAPPED, NR_FILE_PAGES, NR_FREE_PAGES, NR_KERNEL_MISC_RECLAIMABLE,
 	NR_KERNEL_STACK_KB, NR_LRU_BASE, NR_MLOCK, NR_PAGETABLE, NR_SLAB_RECLAIMABLE_B,
 	NR_SLAB_UNRECLAIMABLE_B, NR_VM_NODE_STAT_ITEMS, NR_VM_NUMA_STAT_ITEMS,
-	NR_VM_ZONE_STAT_ITEMS, NR_WRITEBACK, NR_WRITEBACK_TEMP, first_online_pgdat, high_wmark_pages,
-	low_wmark_pages, min_wmark_pages, next_online_pgdat, pgdats, populated_zone, zone_name, zones,
+	NR_VM_ZONE_STAT_ITEMS, NR_WRITEBACK, NR_WRITEBACK_TEMP, first_online_pgdat,
+	high_wmark_pages,
+	low_wmark_pages, min_wmark_pages, next_online_pgdat, pgdats, populated_zone, zone_name,
+	zones,
 	type pglist_data, type zone } from '../mm/mmzone.ts';
 import { oom_badness } from '../mm/oom_kill.ts';
 import { si_mem_available, si_meminfo } from '../mm/page_alloc.ts';
@@ -30,7 +32,8 @@ import { PSS_SHIFT, clear_refs_write, mem_size_stats, smap_gather_stats } from '
 import { vm_commit_limit, vm_memory_committed } from '../mm/util.ts';
 import { NR_VMSTAT_ITEMS, global_node_page_state, global_node_page_state_pages,
 	global_zone_page_state, node_page_state_pages, node_stat_name, numa_stat_name, vmstat_start,
-	vmstat_text, zone_numa_state_snapshot, zone_page_state, zone_stat_name } from '../mm/vmstat.ts';
+	vmstat_text, zone_numa_state_snapshot, zone_page_state,
+	zone_stat_name } from '../mm/vmstat.ts';
 import { task_comm } from './comm.ts';
 import type { VirtualFile } from './files.ts';
 import { pagemapBytes } from './pageinfo.ts';
@@ -251,7 +254,8 @@ function smapLines(mss: mem_size_stats, rollup: boolean): string {
 
 	return line('Rss', mss.resident) +
 		line('Pss', pss(mss.pss)) +
-		(rollup ? line('Pss_Anon', pss(mss.pss_anon)) + line('Pss_File', pss(mss.pss_file)) +
+		(rollup ? line('Pss_Anon', pss(mss.pss_anon)) +
+			line('Pss_File', pss(mss.pss_file)) +
 			line('Pss_Shmem', pss(mss.pss_shmem)) : '') +
 		line('Shared_Clean', mss.shared_clean) +
 		line('Shared_Dirty', mss.shared_dirty) +
@@ -288,7 +292,8 @@ function smaps(mm: mm_struct): string {
 		text += mapsLine(mm, vma) +
 			kb('Size:           ', (vmas.vm_end[vma] - vmas.vm_start[vma]) / 1024) +
 			kb('KernelPageSize: ', KB_PER_PAGE) + kb('MMUPageSize:    ', KB_PER_PAGE) +
-			smapLines(mss, false) + 'THPeligible:    0\n' + vmFlagsLine(vmas.vm_flags[vma]);
+			smapLines(mss, false) + 'THPeligible:    0\n' +
+				vmFlagsLine(vmas.vm_flags[vma]);
 	}
 	return text;
 }
@@ -302,7 +307,8 @@ function smapsRollup(mm: mm_struct): string {
 		end = vmas.vm_end[vma];
 	}
 	const start = mms.mmap[mm] ? vmas.vm_start[mms.mmap[mm]] : 0;
-	return `${vmaHeader(start, end, 0, 0, 0).padEnd(NAME_COLUMN)} [rollup]\n` + smapLines(mss, true);
+	return `${vmaHeader(start, end, 0, 0, 0).padEnd(NAME_COLUMN)} [rollup]\n` +
+		smapLines(mss, true);
 }
 
 function status(task: task_struct): string {
@@ -408,7 +414,8 @@ export const PID_FILES: Readonly<Record<string, (task: task_struct) => VirtualFi
 	}),
 	maps: ofMm((mm) => [...vmasOf(mm)].map((vma) => mapsLine(mm, vma)).join('')),
 	status: (task) => ({ read: () => status(task) }),
-	statm: (task) => ({ read: () => tasks.mm[task] ? statm(tasks.mm[task]) : '0 0 0 0 0 0 0\n' }),
+	statm: (task) =>
+	({ read: () => tasks.mm[task] ? statm(tasks.mm[task]) : '0 0 0 0 0 0 0\n' }),
 	comm: (task) => ({ read: () => `${task_comm(task)}\n` }),
 	cgroup: (task) => ({
 		read: () => `0::${tasks.cgroup[task] ? cgroup_path(tasks.cgroup[task]) : '/'}\n`,

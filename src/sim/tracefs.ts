@@ -42,7 +42,8 @@ const trace: VirtualFile = {
 /* A system's `enable`, or an event's: 0, 1, or X where some of several are on. */
 function enable(name: string): VirtualFile | number {
 	const numbers = TRACE_EVENTS.flatMap((event, nr) =>
-		event && [event.system, `${event.system}:${event.name}`].includes(name) ? [nr] : []);
+		event && [event.system, `${event.system}:${event.name}`].includes(name) ? [nr]
+			: []);
 
 	if (numbers.length === 0)
 		return -ENOENT;

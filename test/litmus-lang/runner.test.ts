@@ -340,7 +340,7 @@ describe('an end', () => {
 
 		expect(runner.done).toBe(true);
 		expect(runner.observations.at(-1)!.outcome).toEqual({ kind: 'endless',
-			message: 'more than 15 steps: the statement does not come to its end' });
+			message: 'more than 15 steps: a statement does not come to its end' });
 		expect(runner.failed).toBe(1);
 	});
 

@@ -31,7 +31,7 @@ import { PageLocked } from '../../src/mm/page_flags.ts';
 import { lock_page } from '../../src/mm/pagemap.ts';
 import { pgd_offset } from '../../src/mm/pgtable.ts';
 import { shmem_setattr } from '../../src/mm/shmem.ts';
-import { lru_add_drain_all } from '../../src/mm/swap.ts';
+import { lru_add_drain_all, page_cluster } from '../../src/mm/swap.ts';
 import { swap_address_space, type block_device } from '../../src/mm/swap_types.ts';
 import { swapoff } from '../../src/mm/swapfile.ts';
 import { CLEAR_REFS_ALL, clear_refs_write } from '../../src/mm/task_mmu.ts';
@@ -170,11 +170,11 @@ function hookAt(name: PointName, who: Who, kind: Kind): { hits: number; blocked:
 }
 
 function machine(commits: readonly number[], device: number): void {
-	boot({ ramBytes: 8 * MiB, cpus: 2 });
+	boot({ ramBytes: 4 * MiB, cpus: 2 });
 	applyCommits(commits);
 	free = freePages();
 	rows = mappingRows();
-	bdev = swap_device(4, device);
+	bdev = swap_device(1, device);
 	parent = current();
 	left = [];
 }
@@ -272,8 +272,8 @@ describe.each(KERNELS)('%s', (_kernel, commits) => {
 										return;
 									reclaiming = true;
 									asTask(child, reclaim);
-									reclaiming = false;
 									touch(...about);
+									reclaiming = false;
 								};
 							for (let i = 0; i < NR; i++)
 								expect(access(i, i % 3 ? 'write' : 'read',
@@ -288,6 +288,86 @@ describe.each(KERNELS)('%s', (_kernel, commits) => {
 test('every point was met, and some accesses had to wait', () => {
 	expect([...met].sort()).toEqual([...POINTS].sort());
 	expect(blockedAtAll).toBeGreaterThan(0);
+});
+
+/* An allocation that must reclaim lets others run; what they do must not be taken for its own. */
+describe('in the middle of an allocation', () => {
+	const FILL = 0x20000000, NR_FILL = 2200, NR_TABLES = 300;
+
+	function fillMemory(): void {
+		for (let i = 0; i < NR_FILL; i++)
+			write32(FILL + i * PAGE, i);
+	}
+	function full(): void {
+		boot({ ramBytes: 8 * MiB, cpus: 2 });
+		bdev = swap_device(24, BLKDEV_DISK);
+		parent = current();
+		left = [];
+	}
+	function arm(): void {
+		armPoint(point('page_referenced.return'));
+		disarm = () => {
+			disarmPoint(point('page_referenced.return'));
+			disarm = () => {};
+		};
+	}
+
+	/* page_cluster 0: no readahead, so the last read of the other task's is of the page itself */
+	test.each([0, 3])('another task swaps in the same page; page_cluster %i', (cluster) => {
+		full();
+		page_cluster.v = cluster;
+		mmapAnon(NR_FILL, FILL);
+		fillMemory();
+		child = fork();
+		expect(swap_slots_referenced()).toBeGreaterThan(NR_FILL / 4);
+		arm();
+		let at = FILL, inside = false, ran = 0;
+		pointHandler.hit = () => {
+			if (inside)
+				return;
+			inside = true;
+			ran++;
+			asTask(child, () => expect(read32(at)).toBe((at - FILL) / PAGE));
+			inside = false;
+		};
+		for (; at < FILL + NR_FILL * PAGE; at += PAGE)
+			expect(read32(at)).toBe((at - FILL) / PAGE);
+		expect(ran).toBeGreaterThan(0);
+		disarm();
+		blk_complete(blk_pending());
+		checkInvariants();
+	});
+
+	test('a fork has a table allocated while another task unmaps', () => {
+		full();
+		child = fork();
+		asTask(child, () => {
+			mmapAnon(64, BASE);
+			for (let i = 0; i < 64; i++)
+				write32(BASE + i * PAGE, i);
+		});
+		mmapAnon(NR_FILL, FILL);
+		/* a table for each of these */
+		for (let i = 0; i < NR_TABLES; i++)
+			write32(mmapAnon(1, 0x40000000 + i * 2 * MiB), i);
+		fillMemory();
+		arm();
+		let unmapped = 0;
+		pointHandler.hit = () => {
+			if (unmapped < 64 && current() === parent)
+				asTask(child, () =>
+					expect(sys_munmap(BASE + unmapped++ * PAGE, PAGE)).toBe(0));
+		};
+		const other = fork();
+		expect(unmapped).toBeGreaterThan(0);
+		disarm();
+		blk_complete(blk_pending());
+		checkInvariants();
+		asTask(other, () => {
+			for (let i = 0; i < NR_TABLES; i++)
+				expect(read32(0x40000000 + i * 2 * MiB)).toBe(i);
+		});
+	});
 });
 
 describe('a page lock that somebody holds', () => {

@@ -15,7 +15,7 @@ import { FOLL_FORCE, FOLL_WRITE, mmap_read_lock, mmap_read_unlock, page_count, p
 import { memfd_create } from '../../src/mm/memfd.ts';
 import { EXIT_ZOMBIE, files, mms, tasks, vmas, type file, type mm_struct, type page }
 	from '../../src/mm/mm_types.ts';
-import { MAP_SHARED, PROT_READ, sys_munmap } from '../../src/mm/mmap.ts';
+import { MAP_PRIVATE, MAP_SHARED, PROT_READ, sys_munmap } from '../../src/mm/mmap.ts';
 import { shmem_setattr } from '../../src/mm/shmem.ts';
 import { vm_mmap_pgoff } from '../../src/mm/util.ts';
 import { CLEAR_REFS_ALL, CLEAR_REFS_SOFT_DIRTY, clear_refs_write, mem_size_stats, pagemap_read,
@@ -208,6 +208,30 @@ describe('get_user_pages', () => {
 		unpin_user_page(pinned);
 		expect(page_count(pinned)).toBe(1);
 	});
+});
+
+test('a child inherits what fork copies whole: swap readahead, a flush that is owed', () => {
+	const at = mmapAnon(2);
+	write32(at, 1);
+	vmas.swap_readahead_info[find_vma(mm(), at)] = at + 3 * 64 + 2;
+	mms.tlb_flush_batched[mm()] = 1;
+	const child = tasks.mm[fork()];
+	expect(vmas.swap_readahead_info[find_vma(child, at)]).toBe(at + 3 * 64 + 2);
+	expect(mms.tlb_flush_batched[child]).toBe(1);
+});
+
+/* v5.10.153: a copy of a file's page would need an anon_vma, which the vma need not have. */
+test('a pinned page of a file is shared with a child', () => {
+	const fd = memfd_create(0) as file;
+	shmem_setattr(files.f_inode[fd], 2 * PAGE);
+	const at = vm_mmap_pgoff(fd, 0, 2 * PAGE, RW, MAP_PRIVATE, 0);
+	read32(at);
+	write32(at + PAGE, 1);
+	const got: page_array = [];
+	expect(pin_user_pages_remote(mm(), at, 1, 0, got, null)).toBe(1);
+	const child = tasks.mm[fork()];
+	expect(frameAt(child, at)).toBe(frameAt(mm(), at));
+	unpin_user_page(got[0]!);
 });
 
 describe('/proc/PID', () => {

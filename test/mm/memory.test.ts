@@ -6,8 +6,8 @@ import { pmd_offset, pte_dirty, pte_offset_map, pte_present, pte_special, pte_wr
 import { ram } from '../../src/arch/ram.ts';
 import { pte_to_swp_entry, swp_entry } from '../../src/arch/swap.ts';
 import { flush_tlb_mm } from '../../src/arch/tlb.ts';
-import { MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY, applyCommits }
-	from '../../src/lib/commits.ts';
+import { MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED,
+	MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY, applyCommits } from '../../src/lib/commits.ts';
 import { list_add } from '../../src/lib/list.ts';
 import { list_head_enter, list_head_leave } from '../../src/lib/stack.ts';
 import { BLKDEV_DISK, BLKDEV_RAM, blk_complete, blk_pending, blkdev_add }
@@ -18,18 +18,21 @@ import { unlock_page } from '../../src/mm/filemap.ts';
 import { fault_around_bytes, fault_around_bytes_set, follow_pte, is_zero_pfn, sync_mm_rss,
 	zap_page_range, zero_pfn } from '../../src/mm/memory.ts';
 import { get_mm_counter, get_page, page_count, page_mapcount, put_page } from '../../src/mm/mm.ts';
-import { MM_ANONPAGES, MM_SHMEMPAGES, MM_SWAPENTS, mms, pages, tasks, type mm_struct, type page }
-	from '../../src/mm/mm_types.ts';
-import { PROT_NONE, PROT_READ, find_vma, sys_munmap } from '../../src/mm/mmap.ts';
+import { memfd_create } from '../../src/mm/memfd.ts';
+import { MM_ANONPAGES, MM_SHMEMPAGES, MM_SWAPENTS, files, mms, pages, tasks, type file,
+	type mm_struct, type page } from '../../src/mm/mm_types.ts';
+import { MAP_PRIVATE, PROT_NONE, PROT_READ, find_vma, sys_munmap } from '../../src/mm/mmap.ts';
 import { sys_mprotect } from '../../src/mm/mprotect.ts';
 import { MREMAP_FIXED, MREMAP_MAYMOVE, sys_mremap } from '../../src/mm/mremap.ts';
 import { ClearPageReferenced, PageAnon, PageDirty, PageLRU, PageLocked, PageSwapBacked,
 	PageSwapCache, PageUptodate } from '../../src/mm/page_flags.ts';
 import { lock_page } from '../../src/mm/pagemap.ts';
 import { pgd_offset } from '../../src/mm/pgtable.ts';
+import { shmem_setattr } from '../../src/mm/shmem.ts';
 import { lru_add_drain } from '../../src/mm/swap.ts';
 import { __swap_count, mkswap, swapon } from '../../src/mm/swapfile.ts';
 import { CLEAR_REFS_SOFT_DIRTY, clear_refs_write } from '../../src/mm/task_mmu.ts';
+import { vm_mmap_pgoff } from '../../src/mm/util.ts';
 import { isolate_lru_page, reclaim_pages } from '../../src/mm/vmscan.ts';
 import { PGFAULT, PGMAJFAULT, PGREUSE, vm_event } from '../../src/mm/vmstat.ts';
 import { boot, exitAndWait, fork, frameAt, freePages, mappingRows, mmapAnon, PAGE, pteAt, read32,
@@ -290,6 +293,23 @@ describe('shared memory', () => {
 		expect(mms.mmap_lock[mm()]).toBe(0);
 	});
 
+	/* fault_dirty_shared_page() drops the mmap lock: the fault comes again and is a major one. */
+	test('a page that is dirtied by a first write takes two faults', () => {
+		const at = mmapAnon(2, 0, 3, true);
+		const count = (): number[] => [vm_event(PGFAULT), tasks.maj_flt[current()],
+			tasks.min_flt[current()], vm_event(PGMAJFAULT)];
+		const taken = (what: () => void): number[] => {
+			const before = count();
+			what();
+			return count().map((n, i) => n - before[i]!);
+		};
+
+		expect(taken(() => write32(at, 1))).toEqual([2, 1, 0, 0]);
+		expect(taken(() => write32(at, 2))).toEqual([0, 0, 0, 0]);
+		expect(taken(() => read32(at + PAGE))).toEqual([1, 0, 1, 0]);
+		expect(mms.mmap_lock[mm()]).toBe(0);
+	});
+
 	test('an access that would sleep for a page lock changes nothing', () => {
 		const at = mmapAnon(1, 0, 3, true);
 
@@ -424,6 +444,26 @@ describe('swap', () => {
 			exitAndWait(child);
 			expect(slotsUsed()).toBe(0);
 			expect(mappingRows()).toEqual(rows);
+		});
+
+		/* 5abfd71d936a: they were left, so that data behind the end of the file came back. */
+		test.each([false, true])('truncation and swapped private copies; fixed: %s', (fixed) => {
+			if (fixed)
+				applyCommits([MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED]);
+			const memfd = memfd_create(0) as file, inode = files.f_inode[memfd];
+			shmem_setattr(inode, 2 * PAGE);
+			const at = vm_mmap_pgoff(memfd, 0, 2 * PAGE, 3, MAP_PRIVATE, 0);
+			write32(at, 1);
+			write32(at + PAGE, 2);
+			pageOut([at, at + PAGE]);
+			expect([swapped(), slotsUsed()]).toEqual([2, 2]);
+			shmem_setattr(inode, PAGE);
+			expect([swapped(), slotsUsed()]).toEqual(fixed ? [1, 1] : [2, 2]);
+			if (fixed)
+				expect(refused(at + PAGE, 'read')).toBe(FAULT_SIGBUS);
+			else
+				expect(read32(at + PAGE)).toBe(2);
+			expect(read32(at)).toBe(1);
 		});
 
 		test('mremap moves entries, mprotect leaves them', () => {

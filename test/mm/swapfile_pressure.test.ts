@@ -15,7 +15,7 @@ import { swap_device, swap_slots_referenced } from './swap_machine.ts';
 import { boot, exitAndWait, fork, mmapAnon, PAGE, read32, run, RW,
 	write32 } from './task_machine.ts';
 
-const MiB = 1024 * 1024;
+const MiB = 1024 * 1024, RAM = 8 * MiB;
 const value = (page: number, seed: number): number => Math.imul(page + 1, 0x9e3779b1) ^ seed;
 /* Two words of each page: the first and one that differs by page. */
 function fill(addr: number, nr: number, seed: number): void {
@@ -39,20 +39,20 @@ describe.each([
 	['pmem', BLKDEV_PMEM, true], ['a solid-state disk', BLKDEV_DISK, true],
 	['a rotating disk', BLKDEV_DISK, false],
 ])('swap on %s', (_name, kind, nonrot) => {
-	const KEPT = 3000, NR = 10_000;
+	const KEPT = 750, NR = 2500;
 
 	test.each([['private', false], ['shared', true]])('%s memory', (_name, shared) => {
-		boot({ ramBytes: 32 * MiB });
-		const bdev = swap_device(64, kind, nonrot);
+		boot({ ramBytes: RAM });
+		const bdev = swap_device(16, kind, nonrot);
 		const addr = mmapAnon(KEPT, 0, RW, shared), rest = mmapAnon(NR - KEPT, 0, RW,
 			shared);
 
 		fill(addr, KEPT, 1);
 		fill(rest, NR - KEPT, 2);
-		expect(vm_event(PSWPOUT)).toBeGreaterThan(NR - 32 * 256);
+		expect(vm_event(PSWPOUT)).toBeGreaterThan(NR - RAM / PAGE);
 		expect(wrong(addr, KEPT, 1)).toBe(0);
 		expect(wrong(rest, NR - KEPT, 2)).toBe(0);
-		expect(vm_event(PSWPIN)).toBeGreaterThan(NR - 32 * 256);
+		expect(vm_event(PSWPIN)).toBeGreaterThan(NR - RAM / PAGE);
 		/* every second page anew, some while their old contents are in swap */
 		for (let i = 0; i < KEPT; i += 2)
 			write32(addr + i * PAGE, value(i, 1) ^ 7);
@@ -76,18 +76,18 @@ describe.each([
 		expect(get_mm_counter(mm(), MM_SWAPENTS)).toBe(0);
 		expect(total_swapcache_pages()).toBe(0);
 		expect(list_empty(init_mm_mmlist)).toBe(true);
-		expect(swap_map.subarray(0, 64 * 256).every((count) => count === 0)).toBe(true);
+		expect(swap_map.subarray(0, 16 * MiB / PAGE).every((count) => count === 0)).toBe(true);
 	});
 });
 
 test('a fork shares what is in swap, and each changes its own', () => {
-	boot({ ramBytes: 32 * MiB });
-	swap_device(128);
-	const NR = 6000, addr = mmapAnon(NR);
+	boot({ ramBytes: RAM });
+	swap_device(32);
+	const NR = 1500, OTHER = 1000, addr = mmapAnon(NR);
 
 	fill(addr, NR, 2);
-	const other = mmapAnon(4000);
-	fill(other, 4000, 3);
+	const other = mmapAnon(OTHER);
+	fill(other, OTHER, 3);
 	expect(get_mm_counter(mm(), MM_SWAPENTS)).toBeGreaterThan(0);
 
 	const parent = current(), child = fork();
@@ -103,22 +103,22 @@ test('a fork shares what is in swap, and each changes its own', () => {
 	run(parent);
 	exitAndWait(child);
 	expect(wrong(addr, NR, 2)).toBe(0);
-	expect(wrong(other, 4000, 3)).toBe(0);
+	expect(wrong(other, OTHER, 3)).toBe(0);
 	sys_munmap(addr, NR * PAGE);
-	sys_munmap(other, 4000 * PAGE);
+	sys_munmap(other, OTHER * PAGE);
 	expect(swap_slots_referenced()).toBe(0);
 });
 
 /* what is swapped out of a file without links goes with its mapping */
 test('slots are all free when their users are gone', () => {
-	boot({ ramBytes: 32 * MiB });
-	const bdev = swap_device(64);
+	boot({ ramBytes: RAM });
+	const bdev = swap_device(16), NR = 2250;
 
 	for (const shared of [false, true, false]) {
-		const addr = mmapAnon(9000, 0, RW, shared);
-		fill(addr, 9000, 4);
+		const addr = mmapAnon(NR, 0, RW, shared);
+		fill(addr, NR, 4);
 		expect(swap_slots_referenced()).toBeGreaterThan(0);
-		sys_munmap(addr, 9000 * PAGE);
+		sys_munmap(addr, NR * PAGE);
 		expect(swap_slots_referenced()).toBe(0);
 	}
 	expect(swapoff(bdev)).toBe(0);
