@@ -48,7 +48,8 @@ export function machineRows(): Quantity[] {
 	return [
 		{ name: 'boot of a 64 MiB machine', unit: 'ms', bound: 5, value: bootMs },
 		{ name: 'foreign-half, whole run, warm', unit: 'ms', bound: 2, value: runMs },
-		{ name: 'metadata', unit: 'bytes a page', bound: 96, value: metadataBytesPerPage() },
+		{ name: 'metadata', unit: 'bytes a page', bound: 96,
+			value: metadataBytesPerPage() },
 	];
 }
 
@@ -59,9 +60,11 @@ function coldStarts(commands: readonly (readonly string[])[], rounds: number): n
 	for (let round = 0; round <= rounds; round++)
 		commands.forEach(([command, ...args], i) => {
 			const start = performance.now();
-			const { status } = spawnSync(command!, args, { cwd: file('.'), stdio: 'ignore' });
+			const { status } = spawnSync(command!, args,
+				{ cwd: file('.'), stdio: 'ignore' });
 			if (status !== 0)
-				throw new Error(`${command} ${args.join(' ')}: exit status ${status}`);
+				throw new Error(
+					`${command} ${args.join(' ')}: exit status ${status}`);
 			if (round > 0)
 				times[i]!.push(performance.now() - start);
 		});
@@ -95,7 +98,8 @@ export function processRows(): Quantity[] {
 		{ name: 'the command from a cold start', unit: 'times node -e 0', bound: 3,
 			value: command / bare,
 			note: `${command.toFixed(0)} ms against ${bare.toFixed(0)}; through npx ` +
-				`${npx.toFixed(0)}, of which npm takes ${(npx - command).toFixed(0)}` },
+				`${npx.toFixed(0)}, of which npm takes ` +
+				`${(npx - command).toFixed(0)}` },
 		{ name: 'memory of a booted 4 GiB machine', unit: 'MB above bare node', bound: 150,
 			value: above },
 	];

@@ -31,8 +31,8 @@ describe('random programs', () => {
 				const resumed = new Runner(program, undefined, { from });
 				while (!resumed.done)
 					resumed.step();
-				expect(resumed.machine.traceLines(resumed.traceFrom), `seed ${seed}`)
-					.toEqual(rests[i]);
+				const lines = resumed.machine.traceLines(resumed.traceFrom);
+				expect(lines, `seed ${seed}`).toEqual(rests[i]);
 				expect(hash(), `seed ${seed}, cut ${i}`).toBe(end);
 				cuts++;
 			});

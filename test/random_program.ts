@@ -55,7 +55,8 @@ export function randomProgram(seed: number, statements: number): string {
 			return `${task.name}: ` + (chance(60) && (mapping.writable || wrong)
 				? `write ${r} ${below(256)}` : `read ${r}`);
 		return `${task.name}: ` + pick([
-			() => `madvise ${r} ${pick(ADVICE)}`, () => `clear_refs ${pick([1, 1, 2, 3, 4])}`,
+			() => `madvise ${r} ${pick(ADVICE)}`,
+			() => `clear_refs ${pick([1, 1, 2, 3, 4])}`,
 			() => `mlock ${r}`, () => `munlock ${r}`,
 			() => {
 				const prot = pick(['r', 'rw', 'rw', 'none']);
@@ -72,7 +73,8 @@ export function randomProgram(seed: number, statements: number): string {
 		const offset = memfd ? below(memfd.pages - pages + 1) : 0;
 		const prot = pick(['rw', 'rw', 'rw', 'r', 'rwx']);
 		lines.push(`${task.name}: ${name} = mmap ${memfd?.name ?? 'anon'} ${pages} ` +
-			`${prot} ${pick(['shared', 'private'])}` + (memfd ? ` offset=${offset}` : ''));
+			`${prot} ${pick(['shared', 'private'])}` +
+			(memfd ? ` offset=${offset}` : ''));
 		task.mappings.push({ name, pages, readable: true, writable: prot !== 'r' });
 	};
 

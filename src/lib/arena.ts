@@ -97,10 +97,24 @@ export function allRegions(): readonly Region[] {
 	return regions;
 }
 
+/* Below this, clearing by hand is faster than a call of fill(). */
+const FEW = 4;
+/* How much of each region is in use, while it is being cleared. */
+const lengths: number[] = [];
+
 /** Make the machine as it was at load: every used element zero. */
 export function resetArena(): void {
-	const lengths = regions.map((region) => region.used());
-	regions.forEach((region, i) => region.array.fill(0, 0, lengths[i]!));
+	for (let i = 0; i < regions.length; i++)
+		lengths[i] = regions[i]!.used();
+	for (let i = 0; i < regions.length; i++) {
+		const { array } = regions[i]!, length = lengths[i]!;
+
+		if (length > FEW)
+			array.fill(0, 0, length);
+		else
+			for (let n = 0; n < length; n++)
+				array[n] = 0;
+	}
 }
 
 /** Bytes of machine state in use now. */

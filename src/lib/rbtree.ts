@@ -191,7 +191,8 @@ function erase_color(
 		if (color[sibling] === RED) {
 			color[sibling] = BLACK;
 			color[up] = RED;
-			root = onLeft ? rotate_left(up, root, augment) : rotate_right(up, root, augment);
+			root = onLeft ? rotate_left(up, root, augment)
+				: rotate_right(up, root, augment);
 			sibling = onLeft ? right[up] : left[up];
 		}
 		const near = onLeft ? left[sibling] : right[sibling];

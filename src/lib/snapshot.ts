@@ -127,8 +127,8 @@ export function snapshot(): Uint8Array {
 	});
 	const sum = bodyHash(image);
 	header.encode({
-		magic: MAGIC, version: SNAPSHOT_VERSION, layout: layoutHash(), regions: regions.length,
-		bytes, hashLow: sum.low >>> 0, hashHigh: sum.high >>> 0,
+		magic: MAGIC, version: SNAPSHOT_VERSION, layout: layoutHash(),
+		regions: regions.length, bytes, hashLow: sum.low >>> 0, hashHigh: sum.high >>> 0,
 	}, asBuffer(image));
 	return image;
 }
@@ -146,7 +146,8 @@ interface Part { readonly region: Region; readonly count: number; readonly at: n
 /* Check a snapshot at the door; where each region's bytes are. */
 function open(given: Uint8Array): { image: Uint8Array; parts: Part[] } {
 	if (given.length < HEADER_BYTES)
-		throw new SnapshotError(`${given.length} bytes, a header alone has ${HEADER_BYTES}`);
+		throw new SnapshotError(
+			`${given.length} bytes, a header alone has ${HEADER_BYTES}`);
 	/* Typed arrays over it need an aligned start. */
 	const image = given.byteOffset % ALIGN ? given.slice() : given;
 	const { magic, version, layout, regions: count, bytes, hashLow, hashHigh } =
@@ -162,7 +163,8 @@ function open(given: Uint8Array): { image: Uint8Array; parts: Part[] } {
 		throw new SnapshotError('made by another build: the layout of its state differs');
 	const sum = bodyHash(image);
 	if (hashLow !== sum.low >>> 0 || hashHigh !== sum.high >>> 0)
-		throw new SnapshotError('damaged: its contents do not match the hash in its header');
+		throw new SnapshotError(
+			'damaged: its contents do not match the hash in its header');
 	const view = new DataView(image.buffer, image.byteOffset, image.length);
 	let at = align(HEADER_BYTES + count * ALIGN);
 	const parts = regions.map((region, i) => {
@@ -238,12 +240,14 @@ export function diff(a: Uint8Array, b: Uint8Array, limit = Infinity): Difference
 		const type = region.array.constructor as new (
 			buffer: ArrayBufferLike, offset: number, length: number) => Column;
 		const before = new type(one.image.buffer, one.image.byteOffset + at, count);
-		const after = new type(other.image.buffer, other.image.byteOffset + part.at, part.count);
+		const after = new type(
+			other.image.buffer, other.image.byteOffset + part.at, part.count);
 		for (let n = 0; n < count || n < part.count; n++) {
 			const x = before[n] ?? 0, y = after[n] ?? 0;
 			if (x === y || found.length >= limit)
 				continue;
-			found.push({ where: place(region, n), before: show(region, x), after: show(region, y) });
+			found.push({ where: place(region, n),
+				before: show(region, x), after: show(region, y) });
 		}
 	});
 	return found;

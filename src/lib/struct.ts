@@ -39,8 +39,8 @@ export const rb = { kind: 'rb' } as const;
 /** An array of n struct list_head. */
 export const lists = <N extends number>(count: N) => ({ kind: 'lists', count }) as const;
 /** An array of n values. */
-export const array = <F extends { kind: 'value'; array: ColumnConstructor }>(of: F, count: number) =>
-	({ kind: 'array', array: of.array, count }) as const;
+export const array = <F extends { kind: 'value'; array: ColumnConstructor }>(
+	of: F, count: number) => ({ kind: 'array', array: of.array, count }) as const;
 /** A pointer to a Q. */
 export const to = <Q extends number>() => s32 as typeof s32 & { readonly to?: Q };
 /** The same field, whose bits have names in diffs and dumps. */
@@ -148,7 +148,8 @@ export const struct = <P extends number>() =>
 			if (field.kind === 'value' || field.kind === 'array') {
 				const width = field.kind === 'array' ? field.count : 1;
 				const column = carve(
-					region, field.array, rows * width, used(width), width, field.format);
+					region, field.array, rows * width, used(width), width,
+					field.format);
 				columns.push({ array: column, width });
 				members[key] = column;
 				continue;

@@ -137,13 +137,15 @@ function do_user_addr_fault(hw_error_code: number, address: number): number {
 
 		/* Killed while it waited. */
 		if ((fault & VM_FAULT_RETRY) && tasks.sigkill[tsk]) {
-			VM_BUG_ON(mms.mmap_lock[mm] !== readers, 'VM_FAULT_RETRY with the mmap lock held');
+			VM_BUG_ON(mms.mmap_lock[mm] !== readers,
+				'VM_FAULT_RETRY with the mmap lock held');
 			return FAULT_SIGKILL;
 		}
 
 		/* The lock is gone with VM_FAULT_RETRY: once more, and then wait with it held. */
 		if (fault & VM_FAULT_RETRY) {
-			VM_BUG_ON(mms.mmap_lock[mm] !== readers, 'VM_FAULT_RETRY with the mmap lock held');
+			VM_BUG_ON(mms.mmap_lock[mm] !== readers,
+				'VM_FAULT_RETRY with the mmap lock held');
 			flags |= FAULT_FLAG_TRIED;
 			mmap_read_lock(mm);
 			continue;

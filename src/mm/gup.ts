@@ -203,7 +203,7 @@ function faultin_page(
 	if (ret & VM_FAULT_RETRY) {
 		if (fault_flags & FAULT_FLAG_RETRY_NOWAIT)
 			return -EBUSY;
-		/* The fault has waited for the page, which whoever is interrupted here still holds. */
+		/* The fault has waited for the page, which whoever it interrupts still holds. */
 		if (locked)
 			locked.v = 0;
 		throw new WouldBlock('the lock of a page');

@@ -30,9 +30,8 @@ import { MM_SWAPENTS, VM_DONTCOPY, VM_DONTDUMP, VM_IO, VM_LOCKED, VM_RAND_READ, 
 import { __split_vma, find_vma, find_vma_prev, sysctl_max_map_count, vma_merge } from './mmap.ts';
 import { tlb_finish_mmu, tlb_gather_mmu, tlb_remove_tlb_entry, type mmu_gather }
 	from './mmu_gather.ts';
-import { MMU_NOTIFY_CLEAR, mmu_notifier_invalidate_range_end,
-	mmu_notifier_invalidate_range_start, mmu_notifier_range, mmu_notifier_range_init }
-	from './mmu_notifier.ts';
+import { MMU_NOTIFY_CLEAR, mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start,
+	mmu_notifier_range, mmu_notifier_range_init } from './mmu_notifier.ts';
 import { ClearPageDirty, ClearPageReferenced, PageDirty, PageLRU, PageSwapCache, PageUnevictable,
 	test_and_clear_page_young } from './page_flags.ts';
 import { linear_page_index, trylock_page } from './pagemap.ts';

@@ -32,8 +32,8 @@ import { fput } from './fs.ts';
 import { GFP_HIGHUSER_MOVABLE, GFP_KERNEL, __GFP_FS, __GFP_IO, __GFP_ZERO } from './gfp.ts';
 import { is_cow_mapping } from './internal.ts';
 import { vma_interval_tree_iter_first, vma_interval_tree_iter_next } from './interval_tree.ts';
-import { count_memcg_event_mm, count_memcg_events_mm, mem_cgroup_charge, mem_cgroup_enter_user_fault,
-	mem_cgroup_exit_user_fault, mem_cgroup_oom_synchronize, mem_cgroup_swap_full,
+import { count_memcg_event_mm, count_memcg_events_mm, mem_cgroup_charge,
+	mem_cgroup_enter_user_fault, mem_cgroup_exit_user_fault, mem_cgroup_oom_synchronize, mem_cgroup_swap_full,
 	task_in_memcg_oom } from './memcontrol.ts';
 import { munlock_vma_page } from './mlock.ts';
 import { MMF_UNSTABLE, add_mm_counter, get_page, maybe_mkwrite, mm_counter, mm_counter_file,
@@ -64,6 +64,7 @@ import { ClearPageSwapCache, PageAnon, PageKsm, PageLocked, PageMlocked, PageSwa
 import { swap_readpage } from './page_io.ts';
 import { linear_page_index, lock_page, lock_page_or_retry, mapping_gfp_mask, trylock_page,
 	unlock_page } from './pagemap.ts';
+import { ptl_wait } from './ptlock.ts';
 import { pgd_none_or_clear_bad, pgd_offset, pmd_alloc_one, pmd_free, pmd_none_or_clear_bad,
 	pte_alloc_one, pte_free, pud_alloc_one, pud_free, pud_none_or_clear_bad,
 	table_entry_clear, table_of_entry } from './pgtable.ts';
@@ -494,6 +495,7 @@ function copy_pte_range(
 	const rss = rss_vec;
 	let ret = 0;
 
+	ptl_wait(src_mm, addr);
 	prealloc.v = 0 as page;
 	again: for (;;) {
 		let entry: swp_entry_t = 0;
@@ -647,7 +649,8 @@ export function copy_page_range(dst_vma: vm_area_struct, src_vma: vm_area_struct
 function should_zap_cows(details: zap_details | null): boolean {
 	if (!details)
 		return true;
-	if (!applied(MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED /* 5abfd71d936a, v5.18 */))
+	if (!applied(MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED
+	    /* 5abfd71d936a, v5.18 */))
 		return false;
 	return !details.check_mapping;
 }
@@ -660,6 +663,7 @@ function zap_pte_range(
 	const mm = tlb_gather_mm(tlb);
 	const rss = rss_vec;
 
+	ptl_wait(mm, addr);
 	for (;;) {
 		let force_flush = false;
 
@@ -1616,6 +1620,7 @@ function do_fault(vmf: vm_fault): number {
 function handle_pte_fault(vmf: vm_fault): number {
 	const vma = vmf.vma;
 
+	ptl_wait(vm_mm[vma], vmf.address);
 	if (pmd_none(ram[vmf.pmd]!)) {
 		vmf.pte = 0;
 	} else {

@@ -214,7 +214,7 @@ export function __anon_vma_prepare(vma: vm_area_struct): number {
 	try {
 		anon_vma_lock_write(anon_vma);
 	} catch (error) {
-		/* A walk that this interrupts holds the neighbour's: begin anew when it has ended. */
+		/* A walk that this interrupts holds the neighbour's: come again after it. */
 		anon_vma_chain_free(avc);
 		throw error;
 	}

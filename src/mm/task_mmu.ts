@@ -22,7 +22,8 @@ import { get_task_mm, mmput } from './fork.ts';
 import { is_cow_mapping } from './internal.ts';
 import { vm_normal_page } from './memory.ts';
 import { mmap_read_lock, mmap_read_lock_killable, mmap_read_unlock, mmap_write_downgrade,
-	mmap_write_lock_killable, mmap_write_unlock, page_count, page_mapcount, page_maybe_dma_pinned, reset_mm_hiwater_rss } from './mm.ts';
+	mmap_write_lock_killable, mmap_write_unlock, page_count, page_mapcount,
+	page_maybe_dma_pinned, reset_mm_hiwater_rss } from './mm.ts';
 import { VM_LOCKED, VM_PFNMAP, VM_SHARED, VM_SOFTDIRTY, VM_WRITE, files, mms, vmas,
 	type mm_struct, type page, type pte_t, type ptep, type task_struct, type vm_area_struct }
 	from './mm_types.ts';
@@ -35,6 +36,7 @@ import { MMU_NOTIFY_SOFT_DIRTY, mmu_notifier_invalidate_range_end,
 import { ClearPageReferenced, PageAnon, PageDirty, PageReferenced, PageSwapBacked, page_is_young,
 	test_and_clear_page_young } from './page_flags.ts';
 import { linear_page_index } from './pagemap.ts';
+import { ptl_wait } from './ptlock.ts';
 import { walk_page_range, walk_page_vma, type mm_walk, type mm_walk_ops } from './pagewalk.ts';
 import { shmem_mapping, shmem_partial_swap_usage, shmem_swap_usage } from './shmem.ts';
 import { MAX_SWAPFILES_SHIFT } from './swap_types.ts';
@@ -251,6 +253,7 @@ function clear_refs_pte_range(
 ): number {
 	const { vma, private: cp } = walk;
 
+	ptl_wait(walk.mm, addr);
 	for (let pte = pte_offset_map(pmd, addr); addr !== end; pte += 2, addr += PAGE_SIZE) {
 		const ptent = ram[pte]!;
 

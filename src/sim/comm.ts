@@ -16,10 +16,7 @@ export function task_comm(task: task_struct): string {
 	return name;
 }
 
-/**
- * The name of the task with a PID; `<idle>` for 0, `<...>` as ftrace has it for one that is
- * gone.
- */
+/** The name of the task with a PID; as ftrace has it, `<idle>` for 0 and `<...>` for none. */
 export function comm_of(pid: number): string {
 	if (pid === 0)
 		return '<idle>';

@@ -14,7 +14,9 @@ export class MachineError extends Error {
 	/** The system call or the file, as in `mmap` or `/proc/sys/vm/swappiness`. */
 	readonly where: string;
 	constructor(where: string, errno: number, signal = 0) {
-		super(`${where}: ${signal ? SIGNALS[signal] ?? `signal ${signal}` : errno_name(errno)}`);
+		const how = signal ? SIGNALS[signal] ?? `signal ${signal}` : errno_name(errno);
+
+		super(`${where}: ${how}`);
 		this.name = 'MachineError';
 		this.errno = Math.abs(errno);
 		this.signal = signal;
@@ -37,10 +39,7 @@ export class BlockedError extends Error {
 	}
 }
 
-/**
- * A statement does not come to its end: more steps than MachineOptions.stepBudget, or a
- * livelock.
- */
+/** A statement never ends: more steps than MachineOptions.stepBudget, or a livelock. */
 export class StepBudgetError extends Error {
 	/** @param what a number of steps, or what goes on for ever */
 	constructor(what: number | string) {

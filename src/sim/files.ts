@@ -92,8 +92,8 @@ export function readBytes(
 	const file = open(path, reader);
 
 	if (!file.bytes)
-		return new TextEncoder().encode(readText(path, reader)).subarray(offset, offset +
-			length);
+		return new TextEncoder().encode(readText(path, reader))
+			.subarray(offset, offset + length);
 	if (!Number.isInteger(offset / WORD) || !Number.isInteger(length / WORD) || offset < 0)
 		throw new MachineError(path, EINVAL);
 	return file.bytes(offset, length);

@@ -40,12 +40,30 @@ const pagemapLayout: Layout<PagemapWords> = new Structure<PagemapWords>(
 	[u32('low'), high], 'pagemap_entry');
 export const PAGEMAP_ENTRY_BYTES = pagemapLayout.span;
 
-/** Write entry `index` of a pagemap. */
-export function encodePagemap(entry: PagemapEntry, into: Uint8Array, index: number): void {
-	const { pfnLow, ...rest } = entry;
+/* Bits 63 to 55 and 61 of a word, in its high half: what the layout above says. */
+const PM_PRESENT_HI = 1 << 31, PM_SWAP_HI = 1 << 30, PM_FILE_HI = 1 << 29, PM_UFFD_WP_HI = 1 << 25,
+	PM_EXCLUSIVE_HI = 1 << 24, PM_SOFT_DIRTY_HI = 1 << 23;
 
-	pagemapLayout.encode({ low: pfnLow >>> 0, high: { ...rest, reserved: 0 } }, asBuffer(into),
-		index * PAGEMAP_ENTRY_BYTES);
+/** Write entry `index` of a pagemap. */
+export function encodePagemap(entry: PagemapEntry, into: DataView, index: number): void {
+	const upper = entry.pfnHigh | (entry.present ? PM_PRESENT_HI : 0) |
+		(entry.swapped ? PM_SWAP_HI : 0) | (entry.filePageOrShared ? PM_FILE_HI : 0) |
+		(entry.uffdWp ? PM_UFFD_WP_HI : 0) | (entry.exclusive ? PM_EXCLUSIVE_HI : 0) |
+		(entry.softDirty ? PM_SOFT_DIRTY_HI : 0);
+
+	into.setUint32(index * PAGEMAP_ENTRY_BYTES, entry.pfnLow, true);
+	into.setInt32(index * PAGEMAP_ENTRY_BYTES + 4, upper, true);
+}
+
+/** Of entry `index` only whether it is there, swapped, and its frame (0 if it is not there). */
+export function pagemapFrame(
+	from: DataView, index: number,
+): { present: boolean; swapped: boolean; pfn: number } {
+	const upper = from.getInt32(index * PAGEMAP_ENTRY_BYTES + 4, true);
+	const present = (upper & PM_PRESENT_HI) !== 0;
+
+	return { present, swapped: (upper & PM_SWAP_HI) !== 0,
+		pfn: present ? from.getUint32(index * PAGEMAP_ENTRY_BYTES, true) : 0 };
 }
 
 /** Read entry `index` of a pagemap. */

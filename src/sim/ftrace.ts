@@ -22,8 +22,10 @@ function line(at: number): string {
 	const fraction = String(us % US_PER_S).padStart(6, '0');
 	const task = `${comm_of(pid).padStart(COMM_COLUMNS)}-${String(pid).padEnd(7)}`;
 
+	const text = trace_event_text(event, at + RECORD_HEADER_WORDS);
+
 	return `${task} [${String(cpu).padStart(3, '0')}] .... ${seconds}.${fraction}: ` +
-		`${TRACE_EVENTS[event]!.name}: ${trace_event_text(event, at + RECORD_HEADER_WORDS)}`;
+		`${TRACE_EVENTS[event]!.name}: ${text}`;
 }
 
 /** How many records were ever written: a mark for traceText(). */

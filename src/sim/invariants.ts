@@ -13,8 +13,8 @@ import { allRegions } from '../lib/arena.ts';
 import { KernelBug } from '../lib/bug.ts';
 import { MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY, applied } from '../lib/commits.ts';
 import { list_heads_entered } from '../lib/stack.ts';
-import { allTables, list_heads, nr_live, nr_rows, rb_nodes, type list_head, type rb_node }
-	from '../lib/struct.ts';
+import { allTables, list_heads, nr_live, nr_rows, rb_nodes, type Table, type list_head,
+	type rb_node } from '../lib/struct.ts';
 import { XA_INDEX_MAX, xa_find, xa_is_value, xa_load, xa_node_of, xa_nodes, xa_to_pointer,
 	type xa_node } from '../lib/xarray.ts';
 import { SHMEM_AOPS, SWAP_AOPS } from '../mm/a_ops.ts';
@@ -29,29 +29,25 @@ import { follow_pte, is_zero_pfn } from '../mm/memory.ts';
 import { page_lru } from '../mm/mm_inline.ts';
 import { EXIT_ZOMBIE, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, NR_MM_COUNTERS,
 	PAGE_MAPPING_ANON, PF_KSWAPD, PF_MEMALLOC, address_spaces, anon_vmas, avcs, files, mms,
-	pages, tasks, vmas,
-	type address_space, type anon_vma, type anon_vma_chain, type mem_cgroup, type mm_struct,
-	type page, type task_struct, type vm_area_struct } from '../mm/mm_types.ts';
+	pages, tasks, vmas, type address_space, type anon_vma, type anon_vma_chain, type mem_cgroup,
+	type mm_struct, type page, type task_struct, type vm_area_struct } from '../mm/mm_types.ts';
 import { find_vma, validate_mm } from '../mm/mmap.ts';
 import { CPU_PAGEVECS, MAX_NR_ZONES, MAX_NUMNODES, MAX_ORDER, MIGRATE_PCPTYPES, MIGRATE_TYPES,
-	NODE_DATA,
-	NR_ANON_MAPPED, NR_CPUS, NR_FILE_DIRTY, NR_FILE_MAPPED, NR_FILE_PAGES, NR_FREE_PAGES,
-	NR_ISOLATED_ANON, NR_ISOLATED_FILE, NR_LRU_BASE, NR_LRU_LISTS, NR_MLOCK, NR_PAGETABLE,
-	NR_SHMEM, NR_VM_NODE_STAT_ITEMS, NR_VM_ZONE_STAT_ITEMS, NR_WRITEBACK, NR_ZONE_LRU_BASE,
-	NR_ZONE_WRITE_PENDING, PAGEVEC_SIZE, WORKINGSET_NODES, lru_names, lruvecs, nr_online_nodes,
-	pagevecs, pgdats, zone_name, zones, type lruvec, type pagevec, type zone }
-	from '../mm/mmzone.ts';
+	NODE_DATA, NR_ANON_MAPPED, NR_CPUS, NR_FILE_DIRTY, NR_FILE_MAPPED, NR_FILE_PAGES,
+	NR_FREE_PAGES, NR_ISOLATED_ANON, NR_ISOLATED_FILE, NR_LRU_BASE, NR_LRU_LISTS, NR_MLOCK,
+	NR_PAGETABLE, NR_SHMEM, NR_VM_NODE_STAT_ITEMS, NR_VM_ZONE_STAT_ITEMS, NR_WRITEBACK,
+	NR_ZONE_LRU_BASE, NR_ZONE_WRITE_PENDING, PAGEVEC_SIZE, WORKINGSET_NODES, first_zone,
+	lru_names, lruvecs, next_zone, nr_online_nodes, pagevecs, pgdats, zone_name, zones,
+	type lruvec, type pagevec, type zone } from '../mm/mmzone.ts';
 import { PG_dirty, PG_locked, PG_lru, PG_mlocked, PG_reserved, PG_swapbacked, PG_writeback,
-	PageAnon,
-	PageBuddy, PageLRU, PageSwapBacked, PageSwapCache, PageTable, anon_vma_pointer,
+	PageAnon, PageBuddy, PageLRU, PageSwapBacked, PageSwapCache, PageTable, anon_vma_pointer,
 	mapping_pointer, page_has_type } from '../mm/page_flags.ts';
 import { max_pfn } from '../mm/page_alloc.ts';
 import { linear_page_index } from '../mm/pagemap.ts';
 import { radix_to_swp_entry } from '../mm/shmem.ts';
 import { COUNT_CONTINUED, SWAP_HAS_CACHE, SWAP_MAP_BAD, SWAP_MAP_SHMEM, SWAP_SLOTS_CACHE_SIZE,
 	SWP_USED, SWP_WRITEOK, nr_swap_pages, nr_swapfiles, swap_info, swap_infos, swap_map,
-	swap_slot,
-	swapper_spaces, swp_slots, total_swap_pages } from '../mm/swap_types.ts';
+	swap_slot, swp_slots, total_swap_pages } from '../mm/swap_types.ts';
 import { swp_swapcount } from '../mm/swapfile.ts';
 import { node_stat_name, zone_stat_name } from '../mm/vmstat.ts';
 import { statementDepth } from './actors.ts';
@@ -88,10 +84,9 @@ function equal(invariant: string, of: string | (() => string), got: number, want
 
 /* The live rows of a struct, ascending. */
 function* live<P extends number>(
-	struct: { readonly table: { readonly live: Uint8Array; readonly id: number }; readonly row?
-		: P },
+	struct: { readonly table: Table; readonly row?: P },
 ): Generator<P> {
-	const rows = nr_rows(struct as never);
+	const rows = nr_rows(struct);
 
 	for (let row = 1; row < rows; row++)
 		if (struct.table.live[row])
@@ -185,10 +180,7 @@ function countTables(census: Census, mm: mm_struct): void {
 		return;
 	}
 	try {
-		/*
-		 * A child that inherited no mapping keeps its parent's highest_vm_end, as in
-		 * Linux.
-		 */
+		/* A child that inherited no mapping keeps its parent's highest_vm_end. */
 		if (mms.mmap[mm] || mms.map_count[mm])
 			validate_mm(mm);
 	} catch (error) {
@@ -247,7 +239,7 @@ function countEntry(
 			fail('rmap', `${where()}: vma ${vma} does not map its file`);
 		if (!isInTree(vmas.shared(vma), address_spaces.i_mmap[mapping] as rb_node))
 			fail('rmap',
-				`${where()}: i_mmap of mapping ${mapping} does not lead to vma ${vma}`);
+				`${where()}: i_mmap of mapping ${mapping} does not have vma ${vma}`);
 	}
 	equal('rmap', () => `index of ${where()}`, pages.index[page],
 		linear_page_index(vma, address));
@@ -328,8 +320,8 @@ function countCached(
 	census.refs[page]!++;
 	if (!isSwap) {
 		census.pageCache++;
-		if (PageAnon(page) || mapping_pointer(page) !== mapping || pages.index[page] !==
-			index)
+		if (PageAnon(page) || mapping_pointer(page) !== mapping ||
+		    pages.index[page] !== index)
 			fail('cache', `page ${page} is at index ${index} of mapping ${mapping}, ` +
 				`but says index ${pages.index[page]} of ${mapping_pointer(page)}`);
 		return;
@@ -351,8 +343,7 @@ function countPagevecs(census: Census): void {
 				const page = pagevecs.pages[pvec * PAGEVEC_SIZE + i]! as page;
 				census.refs[page]!++;
 				if (name === 0 && PageLRU(page))
-					fail('lru',
-						`page ${page} waits to be added to the LRU but is on it`);
+					fail('lru', `page ${page} waits for the LRU but is on it`);
 			}
 		}
 	}
@@ -360,8 +351,7 @@ function countPagevecs(census: Census): void {
 
 /* free: the buddy lists and the CPUs' lists */
 function countFree(census: Census): void {
-	for (let zone = 1 as zone; zone <= nr_online_nodes.v * MAX_NR_ZONES; zone = zone +
-		1 as zone) {
+	for (let zone = first_zone(); zone; zone = next_zone(zone)) {
 		let freePages = 0;
 		const take = (page: page, order: number): void => {
 			for (let pfn: number = page; pfn < page + (1 << order); pfn++)
@@ -376,9 +366,8 @@ function countFree(census: Census): void {
 					`free list ${order}/${mt} of zone ${zone}`)) {
 					const page = pages.lru.container_of(at);
 					if (!PageBuddy(page) || pages.private[page] !== order)
-						fail('free',
-							`page ${page} is on the list of order ${order}, ` +
-							`but is no free block of that order`);
+						fail('free', `page ${page} is on a list of order ` +
+							`${order}, but is no free block of it`);
 					take(page, order);
 					blocks++;
 				}
@@ -485,17 +474,13 @@ function checkPages({ free, refs, mapped, tables }: Census): void {
 				fail('pgtables',
 					`page ${pfn} is PageTable, but no table leads to it`);
 			if (!isTyped(page))
-				equal('mapcount', `_mapcount + 1 of page ${pfn}`, _mapcount[page] +
-					1,
-					mapped[pfn]!);
+				equal('mapcount', `_mapcount of page ${pfn}, plus 1,`,
+					_mapcount[page] + 1, mapped[pfn]!);
 		}
 		if (flags & busy && !io)
 			fail('locks',
 				`page ${pfn} is locked or under writeback, and no I/O is pending`);
-		/*
-		 * A page of a RAM disk, or of continued swap counts, which is on a list of
-		 * those.
-		 */
+		/* A page of a RAM disk, or on the list of a swap count that is continued. */
 		if (count === 1 && !refs[pfn] && !page_mapping[page] && !flags) {
 			owned += list_next[pages.lru(page)] ? 0 : 1;
 			continue;
@@ -632,7 +617,7 @@ function checkVmstat(census: Census, ofNode: Float64Array, ofZone: Float64Array)
 	equal('vmstat', 'workingset_nodes of all nodes', shadowNodes, census.shadowNodes);
 	const zoneItems = [NR_MLOCK, NR_PAGETABLE, NR_ZONE_WRITE_PENDING,
 		...LRU_ITEMS.map((lru) => NR_ZONE_LRU_BASE + lru)];
-	for (let zone = 1 as zone; zone <= nodes * MAX_NR_ZONES; zone = zone + 1 as zone)
+	for (let zone = first_zone(); zone; zone = next_zone(zone))
 		for (const item of zoneItems)
 			equal('vmstat', () => `${zone_stat_name(item)} of zone ${zone}`,
 				zoneState(zone, item),
@@ -664,8 +649,8 @@ function isBelow(memcg: mem_cgroup, top: mem_cgroup): boolean {
 function checkMemcgs(ofMemcg: Float64Array, charged: Float64Array): void {
 	const nodes = nr_online_nodes.v, items = NR_VM_NODE_STAT_ITEMS;
 	const all = [...live(memcgs)];
-	const stocks = new Float64Array(nr_rows(memcgs)), swapped =
-		new Float64Array(nr_rows(memcgs));
+	const stocks = new Float64Array(nr_rows(memcgs));
+	const swapped = new Float64Array(nr_rows(memcgs));
 
 	for (let cpu = 0; cpu < nr_cpu_ids.v; cpu++) {
 		const stock = cpu + 1 as memcg_stock_pcp;
@@ -799,8 +784,7 @@ function checkSlot(
 
 	equal('swap', () => `count of slot ${slot}`, kept, shmem ? SWAP_MAP_SHMEM : refs);
 	if (((count & SWAP_HAS_CACHE) !== 0) !== (cached || inReserve))
-		fail('swap',
-			`slot ${slot} has SWAP_HAS_CACHE ${count & SWAP_HAS_CACHE ? 'set' : 'clear'}, ` +
+		fail('swap', `slot ${slot} has count 0x${count.toString(16)}, ` +
 			`a page is cached: ${cached}, in a CPU's reserve: ${inReserve}`);
 }
 

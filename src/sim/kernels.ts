@@ -63,11 +63,11 @@ export function findCommit(id: string): number {
 		commit.id.startsWith(id) || id.startsWith(commit.id) ? [nr] : []);
 
 	if (!/^[0-9a-f]{7,40}$/.test(id))
-		throw new KernelNameError(
-			`'${id}' is no commit id; expected ${ID_DIGITS_MIN} to 40 hexadecimal digits`);
+		throw new KernelNameError(`'${id}' is no commit id; ` +
+			`expected ${ID_DIGITS_MIN} to 40 hexadecimal digits`);
 	if (fitting.length > 1)
-		throw new KernelNameError(
-			`commit id ${id} is ambiguous: ${fitting.map((nr) => COMMITS[nr]!.id).join(', ')}`);
+		throw new KernelNameError(`commit id ${id} is ambiguous: ` +
+			fitting.map((nr) => COMMITS[nr]!.id).join(', '));
 	if (fitting.length === 0)
 		throw new KernelNameError(`commit ${id} is not modelled; expected one of:\n` +
 			COMMITS.map((c) => `  ${c.id} ${c.subject}`).join('\n'));
@@ -86,7 +86,8 @@ export function parseKernel(name: string): Kernel {
 
 	if (!isKnown(release)) {
 		const near = isKnown(`v${release}`) ? `; did you mean v${name}?` : '';
-		throw new KernelNameError(`'${name}' is no kernel that is modelled${near}; ${expected}`);
+		throw new KernelNameError(
+			`'${name}' is no kernel that is modelled${near}; ${expected}`);
 	}
 	const commits = new Set(releaseCommits(release));
 	for (const [, sign, id] of parts[2]!.matchAll(/([+-])([^+-]*)/g)) {

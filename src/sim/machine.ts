@@ -14,8 +14,7 @@ import { hash as arenaHash, restore as restoreArena, snapshot as takeSnapshot }
 	from '../lib/snapshot.ts';
 import { global_f64, global_s32 } from '../lib/struct.ts';
 import { BLKDEV_RAM, blkdev_add } from '../mm/blkdev.ts';
-import { ROOT_CGROUP, cgroup_get_from_path, cgroup_mkdir, cgroup_rmdir }
-	from '../mm/cgroup.ts';
+import { ROOT_CGROUP, cgroup_get_from_path, cgroup_mkdir, cgroup_rmdir } from '../mm/cgroup.ts';
 import { current, nr_cpu_ids, smp_processor_id } from '../mm/current.ts';
 import { FAULT_OOM, FAULT_SIGKILL, FAULT_WOULD_BLOCK, fault_result } from '../mm/fault.ts';
 import { find_task_by_vpid, init_task } from '../mm/fork.ts';
@@ -40,7 +39,7 @@ import { actorsInit, exitTask, returnToUser, runStatement, statementDepth, step 
 import { task_comm } from './comm.ts';
 import { BlockedError, MachineError, StepBudgetError } from './errors.ts';
 import { hasFile, readBytes, readText, writeText } from './files.ts';
-import { KPF, decodePagemap, type KpfName } from './formats.ts';
+import { KPF, PAGEMAP_ENTRY_BYTES, pagemapFrame, type KpfName } from './formats.ts';
 import { traceMark, traceSwitch, traceText } from './ftrace.ts';
 import { checkInvariants } from './invariants.ts';
 import { parseKernel, type Kernel } from './kernels.ts';
@@ -63,10 +62,7 @@ export interface MachineOptions {
 	readonly nodes?: number;
 	/** The kernel, by name (kernels.ts). Default `v5.10.223`. */
 	readonly kernel?: string | Kernel;
-	/**
-	 * Whether it uses PCIDs; without (`nopcid`), a switch of tasks empties the TLB. Default
-	 * no.
-	 */
+	/** Whether it uses PCIDs; without, a switch of tasks empties the TLB. Default no. */
 	readonly pcid?: boolean;
 	/** Seed of the machine's random numbers, any integer. Default 1. */
 	readonly seed?: number;
@@ -166,8 +162,9 @@ function keptKernelName(): string {
 let present: Machine | undefined;
 
 function checkOptions(o: Required<Omit<MachineOptions, 'kernel'>>): void {
-	const whole = (name: string, value: number, least: number, most: number, unit = 1): void =>
-		{
+	const whole = (
+		name: string, value: number, least: number, most: number, unit = 1,
+	): void => {
 		if (!Number.isInteger(value) || value < least || value > most || value % unit !== 0)
 			throw new RangeError(`${name} is ${value}; expected ${least} to ${most}` +
 				(unit > 1 ? `, a multiple of ${unit}` : ''));
@@ -199,7 +196,7 @@ export function boot(options: MachineOptions = {}): Machine {
 		addSwap(swap / PAGE_SIZE);
 	for (const name of events)
 		if (!traceSwitch(name, true))
-			throw new RangeError(`no trace event or system of events is called ${name}`);
+			throw new RangeError(`no trace event or system of them is called ${name}`);
 	booted.v = 1;
 	present = new Machine(kernel);
 	return present;
@@ -222,8 +219,8 @@ function refuse(where: string, result: number): number {
 }
 
 const prot = (p: Prot): number => {
-	const has = (letter: string): boolean => typeof p === 'string' && p !== 'none' &&
-		p.includes(letter);
+	const has = (letter: string): boolean =>
+		typeof p === 'string' && p !== 'none' && p.includes(letter);
 	const read = typeof p === 'string' ? has('r') : p.read;
 	const write = typeof p === 'string' ? has('w') : p.write;
 	const exec = typeof p === 'string' ? has('x') : p.exec;
@@ -307,7 +304,7 @@ export class Task {
 			(fixedAt === undefined ? 0 : MAP_FIXED);
 		const start = this.#call('mmap', () => withFd(memfd?.fd, (fd) => sys.sys_mmap(
 			fixedAt ?? 0, nrPages * PAGE_SIZE, prot(options.prot), flags, fd,
-				pgoff * PAGE_SIZE)));
+			pgoff * PAGE_SIZE)));
 
 		return { pid: this.pid, start, pages: nrPages };
 	}
@@ -354,10 +351,7 @@ export class Task {
 		this.#call('munlock', () => sys.sys_munlock(start, nrPages * PAGE_SIZE));
 	}
 
-	/**
-	 * Write to its own /proc/self/clear_refs: 1 all, 2 anonymous, 3 files, 4 soft-dirty, 5
-	 * peaks.
-	 */
+	/** Write its own /proc/self/clear_refs: 1 all, 2 anonymous, 3 files, 4 soft-dirty. */
 	clearRefs(kind = 1): void {
 		refuse('clear_refs',
 			this.#machine.writeFile('/proc/self/clear_refs', `${kind}`, this));
@@ -387,9 +381,8 @@ export class Task {
 		try {
 			runStatement(this.row, what, () => {
 				for (; done < range.pages; done++) {
-					const at =
-						userAccess(what, range.start + done * PAGE_SIZE,
-							kind);
+					const address = range.start + done * PAGE_SIZE;
+					const at = userAccess(what, address, kind);
 					if (at < 0)
 						return;
 					touch(at, done);
@@ -414,7 +407,8 @@ const OOM_TRIES_MAX = 200;
 function userAccess(what: string, address: number, kind: number): number {
 	for (let tries = 0; ; tries++) {
 		if (tries > OOM_TRIES_MAX)
-			throw new StepBudgetError('a page fault that is out of memory, with nobody to kill');
+			throw new StepBudgetError(
+				'a page fault is out of memory for ever, with nobody to kill');
 		step();
 		const at = mmu_access(smp_processor_id(), address, kind | MMU_USER);
 		if (at >= 0) {
@@ -449,6 +443,13 @@ function withFd(initFd: number | undefined, body: (fd: number) => number): numbe
 	} finally {
 		sys.sys_close(fd);
 	}
+}
+
+/* Whether a word of kpageflags has a flag. */
+function hasFlag({ low, high }: { low: number; high: number }, name: KpfName): boolean {
+	const bit = KPF[name];
+
+	return ((bit < 32 ? low >>> bit : high >>> (bit - 32)) & 1) !== 0;
 }
 
 const CGROUP_ROOT = '/sys/fs/cgroup';
@@ -493,7 +494,7 @@ export class Machine {
 	/** @throws Error if another machine was booted or restored since */
 	assertPresent(): void {
 		if (present !== this)
-			throw new Error('this machine is gone: another one was booted in its place');
+			throw new Error('this machine is gone: another was booted in its place');
 	}
 
 	/** What it was booted with, as far as it can be asked. */
@@ -570,8 +571,7 @@ export class Machine {
 	 * compaction then migrates pages, which reorders the LRU lists; where pages lie is not
 	 * emulated.
 	 * @param order in which reclaim shall meet these pages afterwards: a recorded fact of a
-	 * real
-	 * machine. Pages that are on no LRU list are passed over.
+	 * real machine. Pages that are on no LRU list are passed over.
 	 */
 	drain(order: readonly Range[] = []): void {
 		refuse('compact_memory', this.writeFile('/proc/sys/vm/compact_memory', '1'));
@@ -590,8 +590,7 @@ export class Machine {
 	/**
 	 * Reclaim pages from a cgroup by itself: by memory.reclaim where the kernel has it, else by
 	 * lowering memory.high, as test programs on real kernels do. From the root, where neither
-	 * is
-	 * there, by reclaim's own function, called once.
+	 * is there, by reclaim's own function, called once.
 	 * @returns 0, or what memory.reclaim said: -EAGAIN if it got less
 	 */
 	reclaim(target: Cgroup | string, nrPages: number): number {
@@ -603,8 +602,8 @@ export class Machine {
 			return this.writeFile(`${dir}/memory.reclaim`, `${nrPages * PAGE_SIZE}`);
 		if (dir === CGROUP_ROOT) {
 			this.init.run('reclaim', () =>
-				try_to_free_mem_cgroup_pages(ROOT_MEM_CGROUP, nrPages, GFP_KERNEL,
-					true));
+				try_to_free_mem_cgroup_pages(
+					ROOT_MEM_CGROUP, nrPages, GFP_KERNEL, true));
 			return 0;
 		}
 		const usage = Number(this.readFile(`${dir}/memory.current`));
@@ -641,11 +640,11 @@ export class Machine {
 	#pagemap(range: Range): { present: boolean; swapped: boolean; pfn: page }[] {
 		const bytes = pagemapWords(this.taskOf(range.pid).row, range.start, range.pages);
 
-		return Array.from({ length: bytes.length / 8 }, (_, i) => {
-			const entry = decodePagemap(bytes, i);
-			return { present: entry.present, swapped: entry.swapped,
-				pfn: (entry.present ? entry.pfnLow : 0) as page };
-		});
+		const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+		return Array.from({ length: bytes.length / PAGEMAP_ENTRY_BYTES },
+			(_, i) => pagemapFrame(view, i) as
+				{ present: boolean; swapped: boolean; pfn: page });
 	}
 
 	/** Of the pages of a range, how many are what: /proc/PID/pagemap and /proc/kpageflags. */
@@ -663,10 +662,8 @@ export class Machine {
 				counts.swapped++;
 			if (!there)
 				return;
-			const { low, high } = kpageflags(pfn);
-			const bit = (name: KpfName): number =>
-				(KPF[name] < 32 ? low >>> KPF[name]
-					: high >>> (KPF[name] - 32)) & 1;
+			const flags = kpageflags(pfn);
+			const bit = (name: KpfName): number => hasFlag(flags, name) ? 1 : 0;
 			counts.present++;
 			counts.lru += bit('LRU');
 			counts.active += bit('ACTIVE');
@@ -688,10 +685,8 @@ export class Machine {
 
 		if (!entry?.present)
 			return [];
-		const { low, high } = kpageflags(entry.pfn);
-		return (Object.keys(KPF) as KpfName[]).filter((name) =>
-			((KPF[name] < 32 ? low >>> KPF[name] : high >>> (KPF[name] - 32)) & 1) !==
-				0);
+		const flags = kpageflags(entry.pfn);
+		return (Object.keys(KPF) as KpfName[]).filter((name) => hasFlag(flags, name));
 	}
 
 	/** Page frame number of the first page of a range; 0 if it is not present. */
@@ -723,8 +718,8 @@ export class Machine {
 	}
 
 	/**
-	 * Switch events by the names of ftrace.ts. @throws MachineError ENOENT for a name it
-	 * has not
+	 * Switch events, by the names of ftrace.ts.
+	 * @throws MachineError ENOENT for a name it has not
 	 */
 	traceEvents(names: readonly string[], on: boolean): void {
 		this.assertPresent();
@@ -734,8 +729,8 @@ export class Machine {
 	}
 
 	/**
-	 * What a secondary MMU was told. @throws MachineError ENOENT: there is none of that
-	 * name
+	 * What a secondary MMU was told.
+	 * @throws MachineError ENOENT: there is none of that name
 	 */
 	notifiers(name: string): string[] {
 		throw new MachineError(`secondary MMU ${name}`, ENOENT);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Words of the files that tell about pages: /proc/PID/pagemap, kpageflags, kpagecount,
- * kpagecgroup.
- */
+/* Words of /proc/PID/pagemap, kpageflags, kpagecount and kpagecgroup. */
 import { PAGE_SIZE } from '../arch/page.ts';
 import { pte_young } from '../arch/pgtable.ts';
 import { ram } from '../arch/ram.ts';
@@ -14,9 +11,8 @@ import { MAX_ORDER } from '../mm/mmzone.ts';
 import { PG_active, PG_arch_1, PG_arch_2, PG_dirty, PG_error, PG_hwpoison, PG_locked, PG_lru,
 	PG_mappedtodisk, PG_mlocked, PG_owner_priv_1, PG_private, PG_private_2, PG_reclaim,
 	PG_referenced, PG_reserved, PG_slab, PG_swapbacked, PG_uncached, PG_unevictable,
-	PG_uptodate,
-	PG_writeback, PageAnon, PageBuddy, PageSlab, PageSwapCache, PageTable, page_has_type,
-	page_is_idle } from '../mm/page_flags.ts';
+	PG_uptodate, PG_writeback, PageAnon, PageBuddy, PageSlab, PageSwapCache, PageTable,
+	page_has_type, page_is_idle } from '../mm/page_flags.ts';
 import { max_pfn } from '../mm/page_alloc.ts';
 import { PM_FILE, PM_MMAP_EXCLUSIVE, PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, pagemap_read, pagemapread }
 	from '../mm/task_mmu.ts';
@@ -127,6 +123,8 @@ export function pagemapWords(task: task_struct, start: number, nrPages: number):
 
 	pagemap_read(task, start, pm);
 	const bytes = new Uint8Array(pm.pos * PAGEMAP_ENTRY_BYTES);
+	const view = new DataView(bytes.buffer);
+
 	for (let i = 0; i < pm.pos; i++) {
 		const flags = pm.flags[i]!, frame = pm.frame[i]!;
 		encodePagemap({
@@ -138,7 +136,7 @@ export function pagemapWords(task: task_struct, start: number, nrPages: number):
 			filePageOrShared: (flags & PM_FILE) !== 0,
 			swapped: (flags & PM_SWAP) !== 0,
 			present: (flags & PM_PRESENT) !== 0,
-		}, bytes, i);
+		}, view, i);
 	}
 	return bytes;
 }

@@ -10,19 +10,17 @@ import { nr_cpu_ids } from '../mm/current.ts';
 import { file_inode } from '../mm/fs.ts';
 import { get_mm_counter, get_mm_hiwater_rss, get_mm_hiwater_vm, get_mm_rss, mm_pgtables_bytes,
 	mmap_read_lock, mmap_read_unlock } from '../mm/mm.ts';
-import { EXIT_ZOMBIE, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, VM_EXEC,
-	VM_MAYSHARE, VM_READ, VM_WRITE, inodes, mms, tasks, vmas, type mm_struct, type task_struct,
+import { EXIT_ZOMBIE, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, VM_EXEC, VM_MAYSHARE,
+	VM_READ, VM_WRITE, inodes, mms, tasks, vmas, type mm_struct, type task_struct,
 	type vm_area_struct } from '../mm/mm_types.ts';
-import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE,
-	LRU_UNEVICTABLE, MAX_NR_ZONES, MAX_ORDER, NR_ANON_MAPPED, NR_BOUNCE, NR_CPUS, NR_FILE_DIRTY,
-	NR_FILE_MAPPED, NR_FILE_PAGES, NR_FREE_PAGES, NR_KERNEL_MISC_RECLAIMABLE,
-	NR_KERNEL_STACK_KB, NR_LRU_BASE, NR_MLOCK, NR_PAGETABLE, NR_SLAB_RECLAIMABLE_B,
-	NR_SLAB_UNRECLAIMABLE_B, NR_VM_NODE_STAT_ITEMS, NR_VM_NUMA_STAT_ITEMS,
-	NR_VM_ZONE_STAT_ITEMS, NR_WRITEBACK, NR_WRITEBACK_TEMP, first_online_pgdat,
-	high_wmark_pages,
-	low_wmark_pages, min_wmark_pages, next_online_pgdat, pgdats, populated_zone, zone_name,
-	zones,
-	type pglist_data, type zone } from '../mm/mmzone.ts';
+import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE, LRU_UNEVICTABLE,
+	MAX_NR_ZONES, MAX_ORDER, NR_ANON_MAPPED, NR_BOUNCE, NR_CPUS, NR_FILE_DIRTY, NR_FILE_MAPPED,
+	NR_FILE_PAGES, NR_FREE_PAGES, NR_KERNEL_MISC_RECLAIMABLE, NR_KERNEL_STACK_KB, NR_LRU_BASE,
+	NR_MLOCK, NR_PAGETABLE, NR_SLAB_RECLAIMABLE_B, NR_SLAB_UNRECLAIMABLE_B,
+	NR_VM_NODE_STAT_ITEMS, NR_VM_NUMA_STAT_ITEMS, NR_VM_ZONE_STAT_ITEMS, NR_WRITEBACK,
+	NR_WRITEBACK_TEMP, first_online_pgdat, high_wmark_pages, low_wmark_pages, min_wmark_pages,
+	next_online_pgdat, pgdats, populated_zone, zone_name, zones, type pglist_data, type zone }
+	from '../mm/mmzone.ts';
 import { oom_badness } from '../mm/oom_kill.ts';
 import { si_mem_available, si_meminfo } from '../mm/page_alloc.ts';
 import { total_swapcache_pages } from '../mm/swap_state.ts';
@@ -32,8 +30,8 @@ import { PSS_SHIFT, clear_refs_write, mem_size_stats, smap_gather_stats } from '
 import { vm_commit_limit, vm_memory_committed } from '../mm/util.ts';
 import { NR_VMSTAT_ITEMS, global_node_page_state, global_node_page_state_pages,
 	global_zone_page_state, node_page_state_pages, node_stat_name, numa_stat_name, vmstat_start,
-	vmstat_text, zone_numa_state_snapshot, zone_page_state,
-	zone_stat_name } from '../mm/vmstat.ts';
+	vmstat_text, zone_numa_state_snapshot, zone_page_state, zone_stat_name }
+	from '../mm/vmstat.ts';
 import { task_comm } from './comm.ts';
 import type { VirtualFile } from './files.ts';
 import { pagemapBytes } from './pageinfo.ts';
@@ -280,7 +278,9 @@ const MNEMONICS = ['rd', 'wr', 'ex', 'sh', 'mr', 'mw', 'me', 'ms', 'gd', 'um', '
 	'mm', 'hg', 'nh', 'mg'];
 
 function vmFlagsLine(flags: number): string {
-	return `VmFlags: ${MNEMONICS.filter((_, bit) => flags & 1 << bit).map((m) => `${m} `).join('')}\n`;
+	const set = MNEMONICS.filter((_, bit) => flags & 1 << bit);
+
+	return `VmFlags: ${set.map((mnemonic) => `${mnemonic} `).join('')}\n`;
 }
 
 function smaps(mm: mm_struct): string {
@@ -346,7 +346,9 @@ function statm(mm: mm_struct): string {
 	const shared = get_mm_counter(mm, MM_FILEPAGES) + get_mm_counter(mm, MM_SHMEMPAGES);
 	const data = mms.data_vm[mm] + mms.stack_vm[mm];
 
-	return `${mms.total_vm[mm]} ${shared + get_mm_counter(mm, MM_ANONPAGES)} ${shared} 0 0 ${data} 0\n`;
+	const resident = shared + get_mm_counter(mm, MM_ANONPAGES);
+
+	return `${mms.total_vm[mm]} ${resident} ${shared} 0 0 ${data} 0\n`;
 }
 
 /* kstrtoint(strstrip(text), 10) */
@@ -414,8 +416,9 @@ export const PID_FILES: Readonly<Record<string, (task: task_struct) => VirtualFi
 	}),
 	maps: ofMm((mm) => [...vmasOf(mm)].map((vma) => mapsLine(mm, vma)).join('')),
 	status: (task) => ({ read: () => status(task) }),
-	statm: (task) =>
-	({ read: () => tasks.mm[task] ? statm(tasks.mm[task]) : '0 0 0 0 0 0 0\n' }),
+	statm: (task) => ({
+		read: () => tasks.mm[task] ? statm(tasks.mm[task]) : '0 0 0 0 0 0 0\n',
+	}),
 	comm: (task) => ({ read: () => `${task_comm(task)}\n` }),
 	cgroup: (task) => ({
 		read: () => `0::${tasks.cgroup[task] ? cgroup_path(tasks.cgroup[task]) : '/'}\n`,

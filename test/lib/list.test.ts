@@ -54,7 +54,10 @@ describe('list.h', () => {
 		expect(l.list_is_singular(a)).toBe(true);
 	});
 	test('splices keep the order: in front, behind, and empty ones change nothing', () => {
-		add(1, a), add(2, a), add(3, b), add(4, b);
+		add(1, a);
+		add(2, a);
+		add(3, b);
+		add(4, b);
 		l.list_splice_init(a, b);
 		expect([read(a), read(b)]).toEqual([[], [1, 2, 3, 4]]);
 		l.list_splice_tail_init(a, b);

@@ -56,7 +56,7 @@ describe('snapshot', () => {
 			'test_thing[2].counts[2]: 0 -> 5',
 		].sort((x, y) => order(x) - order(y)));
 	});
-	/* The layout's order: nodes of a struct are named before or after its columns as declared. */
+	/* The layout's order: a struct's nodes are named before or after its columns as declared. */
 	function order(line: string): number {
 		return ['flags', 'node.next', 'node.prev', 'counts']
 			.findIndex((field) => line.split(':')[0]!.includes(field)) * 10 +
@@ -83,7 +83,8 @@ describe('snapshot', () => {
 		const good = snapshot();
 		fc.assert(fc.property(
 			fc.oneof(fc.uint8Array({ maxLength: 400 }),
-				fc.tuple(fc.nat(good.length - 1), fc.integer({ min: 1, max: 255 }))),
+				fc.tuple(fc.nat(good.length - 1),
+					fc.integer({ min: 1, max: 255 }))),
 			(bytes) => {
 				let bad: Uint8Array;
 				if (bytes instanceof Uint8Array) {

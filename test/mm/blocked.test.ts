@@ -22,6 +22,7 @@ import { unlock_page } from '../../src/mm/filemap.ts';
 import { GFP_KERNEL } from '../../src/mm/gfp.ts';
 import { ROOT_MEM_CGROUP } from '../../src/mm/memcontrol_types.ts';
 import { page_count } from '../../src/mm/mm.ts';
+import { MADV_DONTNEED, sys_madvise } from '../../src/mm/madvise.ts';
 import { memfd_create } from '../../src/mm/memfd.ts';
 import { VM_LOCKED, files, mms, pages, tasks, vmas, type file as file_t, type mm_struct, type page,
 	type task_struct } from '../../src/mm/mm_types.ts';
@@ -30,6 +31,7 @@ import { MAP_FIXED, MAP_PRIVATE, MAP_SHARED, find_vma, sys_munmap } from '../../
 import { PageLocked } from '../../src/mm/page_flags.ts';
 import { lock_page } from '../../src/mm/pagemap.ts';
 import { pgd_offset } from '../../src/mm/pgtable.ts';
+import { ptl_hold, ptl_release } from '../../src/mm/ptlock.ts';
 import { shmem_setattr } from '../../src/mm/shmem.ts';
 import { lru_add_drain_all, page_cluster } from '../../src/mm/swap.ts';
 import { swap_address_space, type block_device } from '../../src/mm/swap_types.ts';
@@ -276,8 +278,8 @@ describe.each(KERNELS)('%s', (_kernel, commits) => {
 									reclaiming = false;
 								};
 							for (let i = 0; i < NR; i++)
-								expect(access(i, i % 3 ? 'write' : 'read',
-									2000 + i)).toBe(true);
+								expect(access(i, i % 3 ? 'write'
+									: 'read', 2000 + i)).toBe(true);
 							finish();
 							if (seen.hits)
 								met.add(name);
@@ -312,7 +314,7 @@ describe('in the middle of an allocation', () => {
 		};
 	}
 
-	/* page_cluster 0: no readahead, so the last read of the other task's is of the page itself */
+	/* page_cluster 0: no readahead, so what the other task reads last is the page itself */
 	test.each([0, 3])('another task swaps in the same page; page_cluster %i', (cluster) => {
 		full();
 		page_cluster.v = cluster;
@@ -401,8 +403,8 @@ describe('a page lock that somebody holds', () => {
 	});
 
 	/*
-	 * do_swap_page() comes with VM_FAULT_RETRY first, which drops the mmap lock, and waits in the
-	 * second try: two faults are counted, and the one that ends is a major one.
+	 * do_swap_page() comes with VM_FAULT_RETRY first, which drops the mmap lock, and waits in
+	 * the second try: two faults are counted, and the one that ends is a major one.
 	 */
 	test('a page in the swap cache', () => {
 		machine([], BLKDEV_DISK);
@@ -433,8 +435,21 @@ describe('a page lock that somebody holds', () => {
 		unlock_page(page);
 		expect(access(found, 'write', 9)).toBe(true);
 		expect(vm_event(PGFAULT) - faults).toBe(2);
-		expect([tasks.maj_flt[parent] - major, tasks.min_flt[parent] - minor]).toEqual([1, 0]);
+		expect([tasks.maj_flt[parent] - major, tasks.min_flt[parent] - minor])
+			.toEqual([1, 0]);
 		checkInvariants();
+	});
+
+	test('a page-table lock: what would spin for it comes again', () => {
+		machine([], BLKDEV_PMEM);
+		map(false);
+		const mm = tasks.mm[parent], found = frameAt(mm, BASE);
+		ptl_hold(mm, BASE);
+		for (const what of [() => sys_madvise(BASE, PAGE, MADV_DONTNEED), () => fork(),
+			() => clear_refs_write(parent, CLEAR_REFS_ALL)])
+			expect(what).toThrow('a page-table lock');
+		expect(frameAt(mm, BASE)).toBe(found);
+		ptl_release(0 as mm_struct, 0);
 	});
 
 	test('munmap and munlock of mlocked pages change nothing', () => {

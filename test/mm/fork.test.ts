@@ -2,7 +2,8 @@
 /* Tasks, the address spaces they share or copy, and what is left when they are gone. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MM_FIX_CLEAR_REFS_WRITE_LOCKING as LOCKING, applyCommits,
-	MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY as SOFT_DIRTY_FLUSH } from '../../src/lib/commits.ts';
+	MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY as SOFT_DIRTY_FLUSH }
+	from '../../src/lib/commits.ts';
 import { ECHILD, EAGAIN } from '../../src/lib/errno.ts';
 import { current, smp_processor_id } from '../../src/mm/current.ts';
 import { CLONE_VM, context_switch, cpu_curr, do_exit, find_task_by_vpid, idle_task, init_task,
@@ -266,8 +267,8 @@ describe('/proc/PID', () => {
 			expect(mms.mmap_lock[mm()]).toBe(1);
 			mmap_read_unlock(mm());
 			expect(clear(CLEAR_REFS_SOFT_DIRTY)()).toBe(0);
-			expect([mms.mmap_lock[mm()], mms.tlb_flush_pending[mm()], mms.mm_users[mm()]])
-				.toEqual([0, 0, 1]);
+			expect([mms.mmap_lock[mm()], mms.tlb_flush_pending[mm()],
+				mms.mm_users[mm()]]).toEqual([0, 0, 1]);
 		}
 	});
 

@@ -7,7 +7,8 @@ import { ram } from '../../src/arch/ram.ts';
 import { pte_to_swp_entry, swp_entry } from '../../src/arch/swap.ts';
 import { flush_tlb_mm } from '../../src/arch/tlb.ts';
 import { MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED,
-	MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY, applyCommits } from '../../src/lib/commits.ts';
+	MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY, applyCommits }
+	from '../../src/lib/commits.ts';
 import { list_add } from '../../src/lib/list.ts';
 import { list_head_enter, list_head_leave } from '../../src/lib/stack.ts';
 import { BLKDEV_DISK, BLKDEV_RAM, blk_complete, blk_pending, blkdev_add }
@@ -293,7 +294,7 @@ describe('shared memory', () => {
 		expect(mms.mmap_lock[mm()]).toBe(0);
 	});
 
-	/* fault_dirty_shared_page() drops the mmap lock: the fault comes again and is a major one. */
+	/* fault_dirty_shared_page() drops the mmap lock: the fault comes again, as a major one. */
 	test('a page that is dirtied by a first write takes two faults', () => {
 		const at = mmapAnon(2, 0, 3, true);
 		const count = (): number[] => [vm_event(PGFAULT), tasks.maj_flt[current()],
@@ -446,10 +447,11 @@ describe('swap', () => {
 			expect(mappingRows()).toEqual(rows);
 		});
 
-		/* 5abfd71d936a: they were left, so that data behind the end of the file came back. */
-		test.each([false, true])('truncation and swapped private copies; fixed: %s', (fixed) => {
+		/* 5abfd71d936a: they were left, and data behind the end of the file came back. */
+		test.each([false, true])('truncation and swapped copies; fixed: %s', (fixed) => {
 			if (fixed)
-				applyCommits([MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED]);
+				applyCommits([
+					MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED]);
 			const memfd = memfd_create(0) as file, inode = files.f_inode[memfd];
 			shmem_setattr(inode, 2 * PAGE);
 			const at = vm_mmap_pgoff(memfd, 0, 2 * PAGE, 3, MAP_PRIVATE, 0);

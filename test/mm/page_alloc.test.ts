@@ -213,7 +213,8 @@ describe('layout after boot', () => {
 		boot(64 * MiB);
 		expect([alloc_page(GFP_HIGHUSER_MOVABLE), alloc_page(GFP_HIGHUSER_MOVABLE)])
 			.toEqual([4096, 4097]);
-		expect([4095, 4096, 4097, 4098].map(frame_was_used)).toEqual([false, true, true, false]);
+		expect([4095, 4096, 4097, 4098].map(frame_was_used))
+			.toEqual([false, true, true, false]);
 	});
 	test('nothing of the machine before is left after a boot', () => {
 		boot(128 * MiB, { nodes: 2, cpus: 4 });

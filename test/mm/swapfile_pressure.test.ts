@@ -76,7 +76,8 @@ describe.each([
 		expect(get_mm_counter(mm(), MM_SWAPENTS)).toBe(0);
 		expect(total_swapcache_pages()).toBe(0);
 		expect(list_empty(init_mm_mmlist)).toBe(true);
-		expect(swap_map.subarray(0, 16 * MiB / PAGE).every((count) => count === 0)).toBe(true);
+		expect(swap_map.subarray(0, 16 * MiB / PAGE).every((count) => count === 0))
+			.toBe(true);
 	});
 });
 

@@ -3,6 +3,7 @@
  * The histories of foreign-half.c and foreign-reference.c, run through the API, against what real
  * kernels printed: every line of the recordings, in order.
  */
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { boot, subrange, type Machine, type Range, type Task } from '../../src/sim/machine.ts';
@@ -42,8 +43,8 @@ class Printer {
 	pages(when: string, who: string, range: Range): void {
 		const { present, swapped, lru, active, referenced, unevictable } =
 			this.machine.show(range);
-		this.lines.push(`${when} ${who}: present=${present} swapped=${swapped} lru=${lru} ` +
-			`active=${active} referenced=${referenced} unevictable=${unevictable}`);
+		this.lines.push(`${when} ${who}: present=${present} swapped=${swapped} ` +
+			`lru=${lru} active=${active} referenced=${referenced} unevictable=${unevictable}`);
 	}
 	statOf(cgroup: string): void {
 		const items = this.machine.stat(cgroup).map(([key, value]) => ` ${key} ${value},`);
@@ -51,7 +52,7 @@ class Printer {
 	}
 	reclaim(cgroup: string, pages: number): void {
 		const mark = this.machine.traceMark();
-		expect(this.machine.reclaim(cgroup, pages)).toBe(0);
+		assert.equal(this.machine.reclaim(cgroup, pages), 0);
 		for (const line of this.machine.traceLines(mark))
 			if (!line.includes('writepage'))
 				this.lines.push(`trace ${eventPart(line)}`);
@@ -61,7 +62,7 @@ class Printer {
 function start(kernel: string): Printer {
 	const machine = boot({ ram: 512 << 20, swap: 64 << 20, kernel });
 
-	expect(machine.writeFile('/sys/kernel/debug/fault_around_bytes', '4096')).toBe(0);
+	assert.equal(machine.writeFile('/sys/kernel/debug/fault_around_bytes', '4096'), 0);
 	machine.cgroup('A');
 	machine.cgroup('B');
 	return new Printer(machine);
@@ -119,7 +120,8 @@ function foreignReference(kernel: string): string[] {
 			b.task.munmap(b.range);
 			b.task.read(b.map());
 		}
-		out.title(`round ${round}: ${round ? 'B referenced every page' : 'nobody referenced'}`);
+		const who = round ? 'B referenced every page' : 'nobody referenced';
+		out.title(`round ${round}: ${who}`);
 		out.pages('before', 'A', a.range);
 		out.pages('before', 'B', b.range);
 		out.statOf('A');

@@ -4,7 +4,7 @@ import { COMMITS, MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS as TTU } from '../../src/lib/
 import { kernelHas, parseKernel } from '../../src/sim/kernels.ts';
 
 describe('kernel names', () => {
-	/* The stable releases that took 013339df116c and its followers: kernel-history of 5.10.y. */
+	/* Stable releases that took 013339df116c and its followers: kernel-history of 5.10.y. */
 	test.each([
 		['v5.10', false], ['v5.10.3', false], ['v5.10.4', true], ['v5.10.223', true],
 		['v5.10.223-013339df116c', false], ['v5.10+013339d', true],
