@@ -19,12 +19,13 @@ describe('random programs', () => {
 			const program = parseLitmus(randomProgram(seed, 20), `seed ${seed}`);
 			const kernel = parseKernel(KERNELS[seed % KERNELS.length]!);
 			const images: Uint8Array[] = [], marks: number[] = [];
-			const whole = runProgram(program, kernel, { onStatement: ({ machine }, place) => {
+			const onStatement = ({ machine }: Runner, place: number): void => {
 				if (place % 3 !== seed % 3)
 					return;
 				images.push(machine.snapshot());
 				marks.push(machine.traceMark());
-			} });
+			};
+			const whole = runProgram(program, kernel, { onStatement });
 			const end = hash();
 			const rests = marks.map((mark) => whole.machine.traceLines(mark));
 			images.forEach((from, i) => {

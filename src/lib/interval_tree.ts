@@ -145,7 +145,7 @@ export function INTERVAL_TREE<P extends number>(
 					if (start <= subtree_last[rrow])
 						return subtree_search(rrow, start, last);
 				}
-				/* Up until the node is a left child: its parent is next in order. */
+				/* Up until it is a left child: its parent is next in order. */
 				let came: rb_node;
 				do {
 					const up = parent[node];

@@ -33,8 +33,8 @@ import { GFP_HIGHUSER_MOVABLE, GFP_KERNEL, __GFP_FS, __GFP_IO, __GFP_ZERO } from
 import { is_cow_mapping } from './internal.ts';
 import { vma_interval_tree_iter_first, vma_interval_tree_iter_next } from './interval_tree.ts';
 import { count_memcg_event_mm, count_memcg_events_mm, mem_cgroup_charge,
-	mem_cgroup_enter_user_fault, mem_cgroup_exit_user_fault, mem_cgroup_oom_synchronize, mem_cgroup_swap_full,
-	task_in_memcg_oom } from './memcontrol.ts';
+	mem_cgroup_enter_user_fault, mem_cgroup_exit_user_fault, mem_cgroup_oom_synchronize,
+	mem_cgroup_swap_full, task_in_memcg_oom } from './memcontrol.ts';
 import { munlock_vma_page } from './mlock.ts';
 import { MMF_UNSTABLE, add_mm_counter, get_page, maybe_mkwrite, mm_counter, mm_counter_file,
 	mm_dec_nr_pmds, mm_dec_nr_ptes, mm_dec_nr_puds, mm_inc_nr_pmds, mm_inc_nr_ptes,

@@ -317,8 +317,11 @@ export function clear_refs_write(task: task_struct, type: number): number {
 		if (applied(MM_FIX_CLEAR_REFS_WRITE_LOCKING /* 29a951dfb3c3, v5.11 */)) {
 			if (mmap_write_lock_killable(mm))
 				return -EINTR;
-			clear_refs_locked(mm, type);
-			mmap_write_unlock(mm);
+			try {
+				clear_refs_locked(mm, type);
+			} finally {
+				mmap_write_unlock(mm);
+			}
 			return 0;
 		}
 		/* Only as long as mappings change is it the write lock. */
@@ -330,8 +333,11 @@ export function clear_refs_write(task: task_struct, type: number): number {
 		} else if (mmap_read_lock_killable(mm)) {
 			return -EINTR;
 		}
-		clear_refs_locked(mm, type);
-		mmap_read_unlock(mm);
+		try {
+			clear_refs_locked(mm, type);
+		} finally {
+			mmap_read_unlock(mm);
+		}
 	} finally {
 		mmput(mm);
 	}

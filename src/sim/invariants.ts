@@ -238,8 +238,7 @@ function countEntry(
 		if (!vmas.vm_file[vma] || mapping_pointer(page) !== mapping)
 			fail('rmap', `${where()}: vma ${vma} does not map its file`);
 		if (!isInTree(vmas.shared(vma), address_spaces.i_mmap[mapping] as rb_node))
-			fail('rmap',
-				`${where()}: i_mmap of mapping ${mapping} does not have vma ${vma}`);
+			fail('rmap', `${where()}: i_mmap of mapping ${mapping} has no vma ${vma}`);
 	}
 	equal('rmap', () => `index of ${where()}`, pages.index[page],
 		linear_page_index(vma, address));

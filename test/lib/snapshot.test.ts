@@ -56,7 +56,7 @@ describe('snapshot', () => {
 			'test_thing[2].counts[2]: 0 -> 5',
 		].sort((x, y) => order(x) - order(y)));
 	});
-	/* The layout's order: a struct's nodes are named before or after its columns as declared. */
+	/* The layout's order: a struct's nodes before or after its columns, as declared. */
 	function order(line: string): number {
 		return ['flags', 'node.next', 'node.prev', 'counts']
 			.findIndex((field) => line.split(':')[0]!.includes(field)) * 10 +

@@ -44,7 +44,8 @@ class Printer {
 		const { present, swapped, lru, active, referenced, unevictable } =
 			this.machine.show(range);
 		this.lines.push(`${when} ${who}: present=${present} swapped=${swapped} ` +
-			`lru=${lru} active=${active} referenced=${referenced} unevictable=${unevictable}`);
+			`lru=${lru} active=${active} referenced=${referenced} ` +
+			`unevictable=${unevictable}`);
 	}
 	statOf(cgroup: string): void {
 		const items = this.machine.stat(cgroup).map(([key, value]) => ` ${key} ${value},`);
