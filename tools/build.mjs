@@ -64,7 +64,7 @@ if (process.argv.includes('--if-stale') && isFresh())
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 const { command, api } = entries;
 const results = await Promise.allSettled([
-	/* Half of a cold start is the compilation of the bundle: without its blanks it is faster. */
+	/* Half of a cold start is the compilation of the bundle: less without its blanks. */
 	bundle(command.source, command.output, { banner: { js: '#!/usr/bin/env node' },
 		minifyWhitespace: true, minifySyntax: true }),
 	bundle(api.source, api.output, { packages: 'external' }),

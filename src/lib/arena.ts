@@ -99,13 +99,12 @@ export function allRegions(): readonly Region[] {
 
 /* Below this, clearing by hand is faster than a call of fill(). */
 const FEW = 4;
-/* How much of each region is in use, while it is being cleared. */
-const lengths: number[] = [];
 
 /** Make the machine as it was at load: every used element zero. */
 export function resetArena(): void {
-	for (let i = 0; i < regions.length; i++)
-		lengths[i] = regions[i]!.used();
+	/* Regions say how long others are, so all are asked first. */
+	const lengths = regions.map((region) => region.used());
+
 	for (let i = 0; i < regions.length; i++) {
 		const { array } = regions[i]!, length = lengths[i]!;
 

@@ -91,15 +91,31 @@ export function idlestCpu(): number {
 	return load.indexOf(Math.min(...load));
 }
 
+/* Whether the running task could die; the machine is unchanged if it would have to wait. */
+function dies(code: number): boolean {
+	const task = current();
+	const before = depth.v > 0 ? snapshot() : undefined;
+
+	try {
+		do_exit(code);
+	} catch (error) {
+		if (!before || !(error instanceof WouldBlock))
+			throw error;
+		restore(before);
+		return false;
+	}
+	release_task(task);
+	return true;
+}
+
 /**
  * The running task dies, of a signal or by exit(2), and is reaped: every parent ignores SIGCHLD.
  * Its CPU is left to the idle task.
+ * @throws BlockedError with the machine unchanged if it waits for a statement that it interrupts
  */
 export function exitTask(code: number): void {
-	const task = current();
-
-	do_exit(code);
-	release_task(task);
+	if (!dies(code))
+		throw new BlockedError('what the interrupted statement holds, to exit');
 }
 
 /** kswapd of every node that was woken runs until it sleeps again. */
@@ -149,7 +165,6 @@ export function runStatement<T>(
 	const nested = depth.v > 0;
 	const outer = current(), outerCpu = smp_processor_id();
 
-	step();
 	if (panicked.v)
 		throw new PanicError('it has panicked before');
 	if (nested && inMiddle(task))
@@ -159,6 +174,7 @@ export function runStatement<T>(
 	 * held, ours comes again later.
 	 */
 	const before = nested && !restartable ? snapshot() : undefined;
+	step();
 	try {
 		const { result, alive } = inFrame(task, body);
 		if (!alive) {
@@ -204,8 +220,8 @@ function victimRuns(victim: task_struct): boolean {
 	if (inMiddle(victim) || tasks.state[victim] === EXIT_ZOMBIE)
 		return false;
 	context_switch(cpuFor(victim), victim);
-	exitTask(SIGKILL);
+	const dead = dies(SIGKILL);
 	resume(task, cpu);
-	return true;
+	return dead;
 }
 oomHandler.victim_runs = victimRuns;

@@ -803,8 +803,7 @@ function checkTlb(): void {
 		}
 		for (const entry of tlb_entries(cpu)) {
 			const mm = mmOf.get(entry.pcid);
-			if (!mm || mms.tlb_flush_batched[mm] ||
-			    (!mmu_pcid.v && cpu_tlbstate.loaded_mm[cpu] !== mm))
+			if (!mm || (!mmu_pcid.v && cpu_tlbstate.loaded_mm[cpu] !== mm))
 				continue;
 			const where = `CPU ${cpu} has page ${entry.pfn} cached at ` +
 				`0x${entry.address.toString(16)} of mm ${mm}`;
@@ -858,8 +857,8 @@ export function checkInvariants(): void {
 		const census = new Census();
 		checkPages(census);
 		checkLru();
-		checkCounters(census);
 		checkSwap(census);
+		checkCounters(census);
 		checkTlb();
 		checkTasks();
 	} catch (error) {

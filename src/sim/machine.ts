@@ -46,7 +46,7 @@ import { parseKernel, type Kernel } from './kernels.ts';
 import { kpageflags, pagemapWords, pteYoung } from './pageinfo.ts';
 import * as sys from './syscalls.ts';
 
-export { BlockedError, MachineError, StepBudgetError } from './errors.ts';
+export { BlockedError, MachineError, PanicError, StepBudgetError } from './errors.ts';
 
 const MiB = 1024 * 1024;
 

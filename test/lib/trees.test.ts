@@ -84,7 +84,8 @@ describe('interval tree against a sorted array', () => {
 					     s = tree.iter_next(s, o.start, last))
 						hits.push(s);
 					expect(hits).toEqual(model.filter((s) =>
-						spans.start[s] <= last && spans.last[s] >= o.start));
+						spans.start[s] <= last &&
+						spans.last[s] >= o.start));
 				}
 				check(root, NIL);
 				const order: span[] = [], back: span[] = [];

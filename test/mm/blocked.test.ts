@@ -279,8 +279,9 @@ describe.each(KERNELS)('%s', (_kernel, commits) => {
 									reclaiming = false;
 								};
 							for (let i = 0; i < NR; i++)
-								expect(access(i, i % 3 ? 'write'
-									: 'read', 2000 + i)).toBe(true);
+								expect(access(i,
+									i % 3 ? 'write' : 'read',
+									2000 + i)).toBe(true);
 							finish();
 							if (seen.hits)
 								met.add(name);

@@ -8,9 +8,10 @@ import { decodeKpageflags, decodePagemap, encodeKpageflags, encodePagemap, KPF, 
 describe('formats that user space reads', () => {
 	test('a pagemap word is what its layout says', () => {
 		const flag = fc.boolean();
-		fc.assert(fc.property(fc.record({ pfnLow: fc.nat(0xffffffff), pfnHigh: fc.nat(0x7fffff),
+		const entries = fc.record({ pfnLow: fc.nat(0xffffffff), pfnHigh: fc.nat(0x7fffff),
 			softDirty: flag, exclusive: flag, uffdWp: flag, filePageOrShared: flag,
-			swapped: flag, present: flag }), (entry) => {
+			swapped: flag, present: flag });
+		fc.assert(fc.property(entries, (entry) => {
 			const bytes = new Uint8Array(24), view = new DataView(bytes.buffer);
 			encodePagemap(entry, view, 1);
 			expect(decodePagemap(bytes, 1)).toEqual(entry);
@@ -20,11 +21,12 @@ describe('formats that user space reads', () => {
 				part.every((byte) => byte === 0))).toBe(true);
 		}));
 	});
-	/* Documentation/admin-guide/mm/pagemap.rst: bit 63 present, bit 55 soft-dirty, 0-54 the pfn. */
+	/* Documentation/admin-guide/mm/pagemap.rst: 63 present, 55 soft-dirty, 54-0 the pfn. */
 	test('bits of a pagemap word lie where the documentation has them', () => {
 		const view = new DataView(new ArrayBuffer(8));
-		encodePagemap({ pfnLow: 0x12345678, pfnHigh: 1, softDirty: true, exclusive: false,
-			uffdWp: false, filePageOrShared: false, swapped: false, present: true }, view, 0);
+		encodePagemap({ pfnLow: 0x12345678, pfnHigh: 1, softDirty: true,
+			exclusive: false, uffdWp: false, filePageOrShared: false, swapped: false,
+			present: true }, view, 0);
 		expect(view.getBigUint64(0, true)).toBe(
 			(1n << 63n) | (1n << 55n) | (1n << 32n) | 0x12345678n);
 	});
@@ -32,6 +34,7 @@ describe('formats that user space reads', () => {
 		const bytes = new Uint8Array(8);
 		encodeKpageflags(1 << KPF.LRU | 1 << KPF.ACTIVE, 1 << (KPF.MLOCKED - 32), bytes, 0);
 		expect(decodeKpageflags(bytes, 0)).toEqual(['LRU', 'ACTIVE', 'MLOCKED']);
-		expect([KPF.REFERENCED, KPF.LRU, KPF.ACTIVE, KPF.UNEVICTABLE]).toEqual([2, 5, 6, 18]);
+		expect([KPF.REFERENCED, KPF.LRU, KPF.ACTIVE, KPF.UNEVICTABLE])
+			.toEqual([2, 5, 6, 18]);
 	});
 });
