@@ -15,7 +15,7 @@ export type { Commit } from './lib/commits.ts';
 export { POINTS } from './lib/points.ts';
 export type { PointName } from './lib/points.ts';
 export { eventPart, traceEventNames } from './sim/ftrace.ts';
-export { decodeKpageflags, decodePagemap, KPF } from './sim/formats.ts';
+export { decodeKpageflags, decodePagemap, decodeTraceRecord, KPF } from './sim/formats.ts';
 export type { KpfName, PagemapEntry } from './sim/formats.ts';
 export { page_idle_bitmap_read, page_idle_bitmap_write } from './mm/page_idle.ts';
 export * from './arch/formats.ts';

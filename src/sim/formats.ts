@@ -124,5 +124,10 @@ export interface TraceRecordHeader {
 	timeLow: number;
 	timeHigh: number;
 }
-export const traceRecordHeader: Layout<TraceRecordHeader> = new Structure<TraceRecordHeader>(
+const traceRecordHeader: Layout<TraceRecordHeader> = new Structure<TraceRecordHeader>(
 	[s32('event'), s32('cpu'), s32('pid'), u32('timeLow'), u32('timeHigh')], 'trace_record');
+
+/** Read the head of a record of the trace ring. */
+export function decodeTraceRecord(from: Uint8Array): TraceRecordHeader {
+	return traceRecordHeader.decode(asBuffer(from));
+}

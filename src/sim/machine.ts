@@ -386,6 +386,9 @@ export class Task {
 					if (at < 0)
 						return;
 					touch(at, done);
+					/* The page may go as soon as somebody else can run. */
+					if (!returnToUser())
+						return;
 				}
 			}, true);
 		} catch (error) {
@@ -411,11 +414,8 @@ function userAccess(what: string, address: number, kind: number): number {
 				'a page fault is out of memory for ever, with nobody to kill');
 		step();
 		const at = mmu_access(smp_processor_id(), address, kind | MMU_USER);
-		if (at >= 0) {
-			if (!returnToUser())
-				return -1;
+		if (at >= 0)
 			return at;
-		}
 		const result = fault_result.v;
 		if (result === FAULT_SIGKILL)
 			return -1;

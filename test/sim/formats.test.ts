@@ -2,8 +2,9 @@
 /* Words written bit by bit against the layouts that declare them. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeKpageflags, decodePagemap, encodeKpageflags, encodePagemap, KPF, pagemapFrame }
-	from '../../src/sim/formats.ts';
+import { RECORD_HEADER_WORDS, trace_reserve, trace_ring } from '../../src/lib/trace.ts';
+import { decodeKpageflags, decodePagemap, decodeTraceRecord, encodeKpageflags, encodePagemap,
+	KPF, pagemapFrame } from '../../src/sim/formats.ts';
 
 describe('formats that user space reads', () => {
 	test('a pagemap word is what its layout says', () => {
@@ -29,6 +30,12 @@ describe('formats that user space reads', () => {
 			present: true }, view, 0);
 		expect(view.getBigUint64(0, true)).toBe(
 			(1n << 63n) | (1n << 55n) | (1n << 32n) | 0x12345678n);
+	});
+	test('a trace record begins as the ring has it', () => {
+		const at = trace_reserve(7) - RECORD_HEADER_WORDS;
+		const bytes = new Uint8Array(trace_ring.buffer, trace_ring.byteOffset + at * 4, 20);
+		expect(decodeTraceRecord(bytes)).toEqual({ event: 7, cpu: trace_ring[at + 1],
+			pid: trace_ring[at + 2], timeLow: trace_ring[at + 3], timeHigh: trace_ring[at + 4] });
 	});
 	test('kpageflags have the bits of kernel-page-flags.h', () => {
 		const bytes = new Uint8Array(8);
