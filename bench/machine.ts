@@ -8,8 +8,7 @@ import { boot } from '../src/sim/machine.ts';
 import { parseKernel } from '../src/sim/kernels.ts';
 import { parseLitmus } from '../src/sim/litmus/parser.ts';
 import { runProgram } from '../src/sim/litmus/runner.ts';
-import type { Quantity } from './main.ts';
-import { median } from './pairs.ts';
+import { median, type Quantity } from './pairs.ts';
 
 const MiB = 1024 * 1024;
 /* The bundle runs in dist/bench. */

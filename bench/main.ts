@@ -6,17 +6,7 @@
 import { BATCH, addArchTasks, archBounds, sums } from './arch.ts';
 import { LRU_BATCH, addLruTasks, lruBounds } from './lru.ts';
 import { processRows, machineRows } from './machine.ts';
-import { measurePairs, type Row } from './pairs.ts';
-
-/** A quantity that is bounded by itself. */
-export interface Quantity {
-	readonly name: string;
-	readonly value: number;
-	readonly unit: string;
-	readonly bound: number;
-	/** What it was measured against, where the bound is a ratio. */
-	readonly note?: string;
-}
+import { measurePairs, type Quantity, type Row } from './pairs.ts';
 
 const ratios: Row[] = [
 	...await measurePairs(addArchTasks, archBounds, BATCH),

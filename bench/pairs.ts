@@ -14,6 +14,16 @@ export interface Row {
 	readonly bound: number;
 }
 
+/** A quantity that is bounded by itself. */
+export interface Quantity {
+	readonly name: string;
+	readonly value: number;
+	readonly unit: string;
+	readonly bound: number;
+	/** What it was measured against, where the bound is a ratio. */
+	readonly note?: string;
+}
+
 /** Where tasks are put by name. */
 export interface Tasks {
 	add(name: string, task: () => void): unknown;
