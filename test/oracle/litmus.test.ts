@@ -16,7 +16,8 @@ function recorded(program: string, kernel: string): string[] {
 	return file(`oracle/recordings/${program}.${kernel}.txt`).trimEnd().split('\n')
 		.filter((line) => !line.startsWith('==') && !line.startsWith('--'))
 		.map((line) => line.replace(/^(?:before|after).*?: |^memory.stat A: |^trace /, '')
-			.replace('classzone=2', 'classzone=4').replace('nr_reclaimed=65', 'nr_reclaimed=64'));
+			.replace('classzone=2', 'classzone=4')
+			.replace('nr_reclaimed=65', 'nr_reclaimed=64'));
 }
 
 /* What `show`, `stat` and `trace` got, in the words of the recordings. */
@@ -27,9 +28,10 @@ function ours(name: string, kernel: string): string[] {
 	return observations.flatMap(({ outcome }) => {
 		switch (outcome.kind) {
 		case 'show': {
-			const { present, swapped, lru, active, referenced, unevictable } = outcome.counts;
-			return [`present=${present} swapped=${swapped} lru=${lru} active=${active} ` +
-				`referenced=${referenced} unevictable=${unevictable}`];
+			const { counts } = outcome;
+			const keys = ['present', 'swapped', 'lru', 'active', 'referenced',
+				'unevictable'] as const;
+			return [keys.map((key) => `${key}=${counts[key]}`).join(' ')];
 		}
 		case 'stat':
 			return [outcome.values.filter(([key]) => STAT_KEYS.includes(key))

@@ -35,7 +35,8 @@ describe('formats that user space reads', () => {
 		const at = trace_reserve(7) - RECORD_HEADER_WORDS;
 		const bytes = new Uint8Array(trace_ring.buffer, trace_ring.byteOffset + at * 4, 20);
 		expect(decodeTraceRecord(bytes)).toEqual({ event: 7, cpu: trace_ring[at + 1],
-			pid: trace_ring[at + 2], timeLow: trace_ring[at + 3], timeHigh: trace_ring[at + 4] });
+			pid: trace_ring[at + 2], timeLow: trace_ring[at + 3],
+			timeHigh: trace_ring[at + 4] });
 	});
 	test('kpageflags have the bits of kernel-page-flags.h', () => {
 		const bytes = new Uint8Array(8);
