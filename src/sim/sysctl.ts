@@ -91,7 +91,7 @@ const vm_table: Readonly<Record<string, VirtualFile>> = {
 	min_free_kbytes: integer(min_free_kbytes, 0, INT_MAX, min_free_kbytes_sysctl_handler),
 	watermark_boost_factor: integer(watermark_boost_factor, 0, INT_MAX),
 	watermark_scale_factor: integer(
-		watermark_scale_factor, 1, 3000, watermark_scale_factor_sysctl_handler),
+		watermark_scale_factor, 1, 1000, watermark_scale_factor_sysctl_handler),
 	percpu_pagelist_fraction: integer(
 		percpu_pagelist_fraction, 0, INT_MAX, percpu_pagelist_fraction_sysctl_handler),
 	lowmem_reserve_ratio: {

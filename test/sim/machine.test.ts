@@ -36,10 +36,11 @@ const SIGKILL = 9, SIGSEGV = 11;
 describe('boot', () => {
 	test('has the defaults that are documented', () => {
 		const machine = boot();
-		expect(machine.options).toEqual({ ram: 512 * MiB, swap: 64 * MiB, cpus: 1, nodes: 1 });
+		expect(machine.options).toEqual({ ram: 512 * MiB, swap: 64 * MiB, cpus: 1,
+			nodes: 1 });
 		expect(machine.kernel.name).toBe('v5.10.223');
 		expect(machine.init.name).toBe('init');
-		expect(machine.readFile('/proc/swaps').split('\n')[1]).toMatch(/^\/dev\/ram0 .*\t65532\t/);
+		expect(machine.readFile('/proc/swaps')).toMatch(/^\/dev\/ram0 .*\t65532\t/m);
 	});
 
 	test('the same options give the same machine, another seed another one', () => {
@@ -51,8 +52,10 @@ describe('boot', () => {
 	test.each([
 		[{ ram: 1000 }, 'ram'], [{ ram: 8 * 1024 * MiB }, 'ram'], [{ swap: 5 }, 'swap'],
 		[{ cpus: 0 }, 'cpus'], [{ cpus: 33 }, 'cpus'], [{ nodes: 9 }, 'nodes'],
-		[{ seed: 0.5 }, 'seed'], [{ stepBudget: -1 }, 'stepBudget'], [{ events: ['x'] }, 'x'],
-	] as [MachineOptions, string][])('refuses %j, and says what it expected', (options, word) => {
+		[{ seed: 0.5 }, 'seed'], [{ stepBudget: -1 }, 'stepBudget'],
+			[{ events: ['x'] }, 'x'],
+	] as [MachineOptions, string][])('refuses %j, and says what it expected', (options, word) =>
+		{
 		expect(() => boot(options)).toThrow(RangeError);
 		expect(() => boot(options)).toThrow(word);
 	});
@@ -122,8 +125,10 @@ describe('a task', () => {
 		const machine = small();
 		for (const access of [
 			(task: Task) => task.read({ pid: task.pid, start: 0x1000, pages: 1 }),
-			(task: Task) => task.write(task.mmap({ pages: 1, prot: 'r', shared: false })),
-			(task: Task) => task.read(task.mmap({ pages: 1, prot: 'none', shared: false })),
+			(task: Task) =>
+				task.write(task.mmap({ pages: 1, prot: 'r', shared: false })),
+			(task: Task) =>
+				task.read(task.mmap({ pages: 1, prot: 'none', shared: false })),
 		]) {
 			const task = machine.task('a');
 			expect(signalOf(() => access(task))).toBe(SIGSEGV);
@@ -199,14 +204,16 @@ describe('cgroups', () => {
 	test('memory.max kills: the task that allocates, or a bigger one', () => {
 		const machine = small({ swap: 0 });
 		machine.cgroup('A');
-		const big = machine.task('big', { cgroup: 'A' }), a = machine.task('a', { cgroup: 'A' });
+		const big = machine.task('big', { cgroup: 'A' }), a =
+			machine.task('a', { cgroup: 'A' });
 		big.write(anon(big, 100));
 		expect(machine.writeFile('/sys/fs/cgroup/A/memory.max', `${150 * 4096}`)).toBe(0);
 		a.write(anon(a, 90));
 		expect(big.alive).toBe(false);
 		expect(signalOf(() => a.write(anon(a, 90)))).toBe(SIGKILL);
 		expect(a.alive).toBe(false);
-		expect(machine.readFile('/sys/fs/cgroup/A/memory.events')).toContain('oom_kill 2\n');
+		expect(machine.readFile('/sys/fs/cgroup/A/memory.events'))
+			.toContain('oom_kill 2\n');
 		machine.checkInvariants();
 	});
 
@@ -218,8 +225,7 @@ describe('cgroups', () => {
 		a.write(anon(a, 300));
 		const current = Number(machine.readFile('/sys/fs/cgroup/A/memory.current'));
 		expect(current).toBeLessThanOrEqual((64 + 32) * 4096);
-		expect(Number(/high (\d+)/.exec(machine.readFile('/sys/fs/cgroup/A/memory.events'))![1]))
-			.toBeGreaterThan(0);
+		expect(machine.readFile('/sys/fs/cgroup/A/memory.events')).toMatch(/^high [1-9]/m);
 		machine.checkInvariants();
 	});
 
@@ -248,7 +254,8 @@ describe('cgroups', () => {
 		machine.traceEvents(['mm_vmscan_writepage'], true);
 		const pfns = [17, 3, 4].map((page) => machine.pfn(subrange(range, page)));
 		machine.reclaim('A', 40);
-		expect(machine.traceLines().slice(0, 3).map((line) => Number(/pfn=(\d+)/.exec(line)![1])))
+		expect(machine.traceLines().slice(0, 3).map((line) =>
+			Number(/pfn=(\d+)/.exec(line)![1])))
 			.toEqual(pfns);
 	});
 });
@@ -392,7 +399,8 @@ describe('a statement in the middle of another', () => {
 
 	test('runs on another CPU where there is one', () => {
 		for (const [cpus, cpu] of [[1, '[000]'], [2, '[001]']] as const) {
-			const machine = small({ cpus }), a = machine.task('a'), range = anon(a, 300);
+			const machine = small({ cpus }), a = machine.task('a'), range =
+				anon(a, 300);
 			machine.cgroup('A');
 			a.move('A');
 			a.write(range);
@@ -402,7 +410,8 @@ describe('a statement in the middle of another', () => {
 			at('page_check_references.return', () => a.write(anon(a, 20)));
 			const mark = machine.traceMark();
 			machine.reclaim('A', 40);
-			expect(machine.traceLines(mark).some((line) => line.includes(`a-${a.pid}`) &&
+			expect(machine.traceLines(mark).some((line) =>
+				line.includes(`a-${a.pid}`) &&
 				line.includes(cpu))).toBe(true);
 			machine.checkInvariants();
 		}
