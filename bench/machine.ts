@@ -96,9 +96,9 @@ export function processRows(): Quantity[] {
 	return [
 		{ name: 'the command from a cold start', unit: 'times node -e 0', bound: 3,
 			value: command / bare,
-			note: `${command.toFixed(0)} ms against ${bare.toFixed(0)}; through npx ` +
-				`${npx.toFixed(0)}, of which npm takes ` +
-				`${(npx - command).toFixed(0)}` },
+			note: `${command.toFixed(0)} ms against ${bare.toFixed(0)}` },
+		{ name: 'npx vmmu from a cold start', unit: 'times node -e 0', bound: 3,
+			value: npx / bare, note: `npm itself ${(npx - command).toFixed(0)} ms` },
 		{ name: 'memory of a booted 4 GiB machine', unit: 'MB above bare node', bound: 150,
 			value: above },
 	];
