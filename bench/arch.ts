@@ -154,6 +154,15 @@ export function addArchTasks(tasks: Tasks): void {
 			sums[name] = sum;
 		});
 	}
+	tasks.add('walk testing P alone', () => {
+		let sum = 0;
+		for (let i = 0; i < BATCH; i++) {
+			if (i % WALK_PAGES === 0)
+				age();
+			sum += leastWalk(top, BASE + (i & WALK_PAGES - 1) * 4096) >>> 12;
+		}
+		sums['walk testing P alone'] = sum;
+	});
 	tasks.add('tlb hit bare', () => {
 		let sum = 0;
 		for (let i = 0; i < BATCH; i++)
