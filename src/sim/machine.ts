@@ -9,7 +9,6 @@ import { PAGE_SIZE } from '../arch/page.ts';
 import { RAM_BYTES_MAX, DISK_BYTES_MAX, carve } from '../lib/arena.ts';
 import { VM_BUG_ON } from '../lib/bug.ts';
 import { EINVAL, ENOENT, ESRCH } from '../lib/errno.ts';
-import { list_move_tail } from '../lib/list.ts';
 import { hash as arenaHash, restore as restoreArena, snapshot as takeSnapshot }
 	from '../lib/snapshot.ts';
 import { global_f64, global_s32 } from '../lib/struct.ts';
@@ -20,18 +19,15 @@ import { FAULT_OOM, FAULT_SIGKILL, FAULT_WOULD_BLOCK, fault_result } from '../mm
 import { find_task_by_vpid, init_task } from '../mm/fork.ts';
 import { ram_bytes } from '../mm/fs.ts';
 import { GFP_KERNEL } from '../mm/gfp.ts';
-import { mem_cgroup_page_lruvec } from '../mm/memcontrol.ts';
 import { ROOT_MEM_CGROUP, type cgroup } from '../mm/memcontrol_types.ts';
-import { page_pgdat } from '../mm/mm.ts';
 import { mm_boot, RAM_BYTES_MIN } from '../mm/mm_init.ts';
-import { page_lru } from '../mm/mm_inline.ts';
 import { pages, tasks, type page, type task_struct } from '../mm/mm_types.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE }
 	from '../mm/mmap.ts';
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../mm/mremap.ts';
-import { MAX_NUMNODES, NR_CPUS, lruvecs, nr_online_nodes } from '../mm/mmzone.ts';
-import { PageLRU } from '../mm/page_flags.ts';
+import { MAX_NUMNODES, NR_CPUS, nr_online_nodes } from '../mm/mmzone.ts';
 import { max_pfn } from '../mm/page_alloc.ts';
+import { lru_add_drain_all } from '../mm/swap.ts';
 import { mkswap, swapon } from '../mm/swapfile.ts';
 import { try_to_free_mem_cgroup_pages } from '../mm/vmscan.ts';
 import { actorsInit, exitTask, returnToUser, runStatement, statementDepth, step }
@@ -567,24 +563,11 @@ export class Machine {
 	}
 
 	/**
-	 * Write 1 to /proc/sys/vm/compact_memory: the LRU batches of all CPUs are drained. Real
-	 * compaction then migrates pages, which reorders the LRU lists; where pages lie is not
-	 * emulated.
-	 * @param order in which reclaim shall meet these pages afterwards: a recorded fact of a
-	 * real machine. Pages that are on no LRU list are passed over.
+	 * The LRU batches of all CPUs go to their lists: lru_add_drain_all(). On a real kernel
+	 * madvise(MADV_COLD) of an empty mapping does that for the CPU it runs on.
 	 */
-	drain(order: readonly Range[] = []): void {
-		refuse('compact_memory', this.writeFile('/proc/sys/vm/compact_memory', '1'));
-		const wanted: page[] = [];
-		for (const range of order)
-			for (const { present: there, pfn } of this.#pagemap(range))
-				if (there && PageLRU(pfn))
-					wanted.push(pfn);
-		/* Reclaim takes from the tail. */
-		for (const pfn of wanted.toReversed()) {
-			const lruvec = mem_cgroup_page_lruvec(pfn, page_pgdat(pfn));
-			list_move_tail(pages.lru(pfn), lruvecs.lists(lruvec, page_lru(pfn)));
-		}
+	drain(): void {
+		this.init.run('drain', () => lru_add_drain_all());
 	}
 
 	/**

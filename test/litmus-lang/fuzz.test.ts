@@ -55,7 +55,7 @@ a: munlock m
 a: mremap m 140
 a: madvise s dontneed
 A/B/memory.high = 100K
-drain a.m[0..31]
+a: write m[31..0] m[32]
 reclaim A 12
 reclaim / 5
 expect value a.m[0] = 1

@@ -220,11 +220,11 @@ describe('a right program', () => {
 
 	test('a statement knows where it stands, over several lines too', () => {
 		const { statements } = parseLitmus(
-			`${A}\n  drain a.m[0..3] \\\n\t m[7..4]  # c\n`, FILE);
+			`${A}\n  a: write m[0..3] \\\n\t m[7..4] 9  # c\n`, FILE);
 		expect(statements[2]).toMatchObject(
-			{ kind: 'drain', text: 'drain a.m[0..3] m[7..4]',
-			span: { line: 4, column: 3, endColumn: 18 },
-			order: [{ task: 'a', name: 'm', first: 0, last: 3 },
+			{ kind: 'write', text: 'a: write m[0..3] m[7..4] 9', value: 9,
+			span: { line: 4, column: 3, endColumn: 19 },
+			ranges: [{ task: 'a', name: 'm', first: 0, last: 3 },
 				{ task: 'a', name: 'm', first: 7, last: 4 }] });
 	});
 

@@ -35,7 +35,7 @@ a: write m
 task b
 b: n = mmap anon 4 rw private
 b: write n
-drain m[0..63]
+drain
 a: clear_refs
 `;
 
@@ -241,7 +241,7 @@ describe('hooks', () => {
 			a: write m
 			task b
 			b: n = mmap anon 1 rw private
-			drain m[0..63]
+			drain
 			a: clear_refs
 			at __remove_mapping m[2]: b: write n 3
 			reclaim A 32

@@ -52,9 +52,9 @@ describe('litmus programs show what real kernels printed', () => {
 	test("foreign-half's orders of the LRU list are the recorded ones", () => {
 		const program = parseLitmus(file('litmus/foreign-half.litmus'), 'foreign-half');
 		const orders = program.statements.flatMap((statement) => {
-			if (statement.kind !== 'drain')
+			if (statement.kind !== 'write' || statement.guards.length === 0)
 				return [];
-			const pages = statement.order.flatMap(({ first, last }) =>
+			const pages = statement.ranges.flatMap(({ first, last }) =>
 				Array.from({ length: Math.abs(last - first) + 1 },
 					(_, i) => first < last ? first + i : first - i));
 			return [pages.join(' ')];

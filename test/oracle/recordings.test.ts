@@ -84,11 +84,12 @@ function foreignHalf(kernel: string, lru: number[]): string[] {
 	const out = start(kernel), { machine } = out;
 	const memfd = machine.memfd('x', PAGES);
 	const a = mapper(machine, 'a', 'A', memfd);
-	a.task.write(a.range);
+	/* In the order of the recorded list: what is written first is met first by reclaim. */
+	for (const page of lru)
+		a.task.write(subrange(a.range, page));
 	const b = mapper(machine, 'b', 'B', memfd);
 	b.task.read(b.range);
-
-	machine.drain(lru.map((page) => subrange(a.range, page)));
+	machine.drain();
 	a.task.clearRefs();
 	b.task.clearRefs();
 	b.task.munmap(b.range);

@@ -230,22 +230,6 @@ describe('cgroups', () => {
 		newer.cgroup('A');
 		expect(newer.reclaim('A', 1)).toBe(-11);
 	});
-
-	test('drain puts pages where reclaim shall meet them', () => {
-		const machine = small();
-		machine.cgroup('A');
-		const a = machine.task('a', { cgroup: 'A' }), range = anon(a, 40);
-		a.write(range);
-		machine.drain([subrange(range, 17), subrange(range, 3, 4)]);
-		a.clearRefs();
-		machine.traceEvents(['vmscan'], false);
-		machine.traceEvents(['mm_vmscan_writepage'], true);
-		const pfns = [17, 3, 4].map((page) => machine.pfn(subrange(range, page)));
-		machine.reclaim('A', 40);
-		expect(machine.traceLines().slice(0, 3).map((line) =>
-			Number(/pfn=(\d+)/.exec(line)![1])))
-			.toEqual(pfns);
-	});
 });
 
 describe('global memory', () => {

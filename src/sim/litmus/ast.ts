@@ -106,13 +106,15 @@ export type Action =
 	    readonly shared: boolean; readonly offset: number; readonly address?: number }
 	/** `forgets`: the name stands for nothing afterwards. */
 	| { readonly kind: 'munmap'; readonly range: RangeRef; readonly forgets: boolean }
-	| { readonly kind: 'read' | 'mlock' | 'munlock'; readonly range: RangeRef }
-	| { readonly kind: 'write'; readonly range: RangeRef; readonly value: number }
+	| { readonly kind: 'mlock' | 'munlock'; readonly range: RangeRef }
+	/** One after another; a range that was written descending from its first page down. */
+	| { readonly kind: 'read'; readonly ranges: readonly RangeRef[] }
+	| { readonly kind: 'write'; readonly ranges: readonly RangeRef[]; readonly value: number }
 	| { readonly kind: 'mremap'; readonly range: RangeRef; readonly pages: number }
 	| { readonly kind: 'mprotect'; readonly range: RangeRef; readonly protection: Protection }
 	| { readonly kind: 'madvise'; readonly range: RangeRef; readonly advice: Advice }
 	| { readonly kind: 'clear_refs'; readonly what: number }
-	| { readonly kind: 'drain'; readonly order: readonly RangeRef[] }
+	| { readonly kind: 'drain' }
 	| { readonly kind: 'reclaim'; readonly cgroup: string; readonly pages: number }
 	| { readonly kind: 'knob'; readonly path: string; readonly value: string }
 	| { readonly kind: 'cat'; readonly path: string }

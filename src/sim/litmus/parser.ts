@@ -230,12 +230,7 @@ class Parser {
 			return { kind: 'close', name, slot };
 		}
 		case 'task': return this.#task(c, word, guards);
-		case 'drain': {
-			const order: RangeRef[] = [];
-			while (!c.done)
-				order.push(this.#range(c, undefined, true));
-			return { kind: 'drain', order };
-		}
+		case 'drain': return { kind: 'drain' };
 		case 'reclaim':
 			return { kind: 'reclaim', cgroup: this.#cgroup(c, true),
 				pages: this.#pages(c) };
@@ -458,12 +453,16 @@ class Parser {
 			info.mappings.set(range.name, { slot: mapping.slot, pages });
 			return { kind: 'mremap', range, pages };
 		}
-		case 'read': case 'mlock': case 'munlock':
+		case 'mlock': case 'munlock':
 			return { kind: word.text, range: this.#range(c, task) };
+		case 'read': {
+			const ranges = this.#ranges(c, task);
+			return { kind: 'read', ranges };
+		}
 		case 'write': {
-			const range = this.#range(c, task);
+			const ranges = this.#ranges(c, task);
 			const value = c.done ? 1 : this.#byte(c);
-			return { kind: 'write', range, value };
+			return { kind: 'write', ranges, value };
 		}
 		case 'mprotect':
 			return { kind: 'mprotect', range: this.#range(c, task),
@@ -609,6 +608,15 @@ class Parser {
 
 	#pages(c: Cursor): number {
 		return this.#number(c, 1, RAM_BYTES_MAX / PAGE);
+	}
+
+	/* One range or more, up to the end or a number. */
+	#ranges(c: Cursor, task: string): RangeRef[] {
+		const ranges = [this.#range(c, task, true)];
+
+		while (!c.done && !/^\d/.test(c.peek()!.text))
+			ranges.push(this.#range(c, task, true));
+		return ranges;
 	}
 
 	/* [TASK.]NAME, [TASK.]NAME[i], [TASK.]NAME[i..j] */

@@ -334,14 +334,32 @@ export class Runner {
 				pages: 1 }));
 	}
 
+	/* Access ranges one after another, but for the first `from` pages. */
+	#access(refs: readonly RangeRef[], from: number, access: (range: Range) => void): void {
+		let before = 0;
+
+		for (const { pid, start, pages } of refs.flatMap((ref) => this.#ordered(ref))) {
+			const skip = Math.min(Math.max(from - before, 0), pages);
+			before += skip;
+			if (skip === pages)
+				continue;
+			try {
+				access({ pid, start: start + skip * PAGE_SIZE,
+					pages: pages - skip });
+			} catch (error) {
+				if (error instanceof BlockedError)
+					throw new BlockedError(
+						error.message.replace(/^waits for /, ''),
+						before + error.done - from);
+				throw error;
+			}
+			before += pages - skip;
+		}
+	}
+
 	/* Do what a statement says; `from` of the pages of an access are done already. */
 	#act(statement: Action & { readonly taskSlot?: number }, from = 0): Outcome {
 		const { machine } = this;
-		const rest = (ref: RangeRef): Range => {
-			const range = this.#range(ref);
-			return { pid: range.pid, start: range.start + from * PAGE_SIZE,
-				pages: range.pages - from };
-		};
 		const task = statement.taskSlot === undefined ? machine.init
 			: this.#task(statement.taskSlot);
 
@@ -403,11 +421,15 @@ export class Runner {
 		case 'madvise': task.madvise(this.#range(statement.range), statement.advice); break;
 		case 'mlock': task.mlock(this.#range(statement.range)); break;
 		case 'munlock': task.munlock(this.#range(statement.range)); break;
-		case 'read': task.read(rest(statement.range)); break;
-		case 'write': task.write(rest(statement.range), statement.value); break;
+		case 'read':
+			this.#access(statement.ranges, from, (range) => task.read(range));
+			break;
+		case 'write':
+			this.#access(statement.ranges, from, (range) =>
+				task.write(range, statement.value));
+			break;
 		case 'clear_refs': task.clearRefs(statement.what); break;
-		case 'drain': machine.drain(
-			statement.order.flatMap((ref) => this.#ordered(ref))); break;
+		case 'drain': machine.drain(); break;
 		case 'reclaim':
 			refused(`reclaim ${statement.cgroup}`,
 				machine.reclaim(statement.cgroup, statement.pages));
