@@ -126,6 +126,9 @@ export function readStream(bytes: Uint8Array): Stream {
 	return { release, programs, trouble, whole };
 }
 
+/* Codes above are signals. */
+const SIGNAL = 1000;
+
 /* Bits of kpageflags that are counted. */
 const COUNTED: readonly (readonly [PageCount, KpfName])[] = [['lru', 'LRU'], ['active', 'ACTIVE'],
 	['referenced', 'REFERENCED'], ['unevictable', 'UNEVICTABLE'], ['dirty', 'DIRTY'],
@@ -146,6 +149,9 @@ function pageCounts(pages: readonly string[]): PageCounts {
 			continue;
 		const flags = BigInt(`0x${page}`);
 		counts.present++;
+		/* Its flags are what all that ever ran has left there. */
+		if (hasFlag(flags, 'ZERO_PAGE'))
+			continue;
 		for (const [key, name] of COUNTED)
 			if (hasFlag(flags, name))
 				counts[key]++;
@@ -221,6 +227,8 @@ class Reading {
 		if (!asking)
 			this.#code = said!.code!;
 		const killed = said?.killed.map((slot) => this.#program.taskNames[slot]!) ?? [];
+		if (!asking && statement.task !== undefined && said!.code! > SIGNAL)
+			killed.push(statement.task);
 		return {
 			place, outcome: this.#outcome(statement, place, said),
 			...(killed.length ? { killed } : {}),

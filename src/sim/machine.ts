@@ -104,7 +104,10 @@ export interface MmapOptions {
 	readonly pgoff?: number;
 }
 
-/** Of the pages of a range, how many are what; the first six as in /proc/kpageflags. */
+/**
+ * Of the pages of a range, how many are what; from `lru` on as in /proc/kpageflags, and of the zero
+ * page nothing.
+ */
 export interface PageCounts {
 	present: number;
 	swapped: number;
@@ -648,6 +651,10 @@ export class Machine {
 			const flags = kpageflags(pfn);
 			const bit = (name: KpfName): number => hasFlag(flags, name) ? 1 : 0;
 			counts.present++;
+			counts.young += pteYoung(task, range.start + i * PAGE_SIZE) ? 1 : 0;
+			/* Its flags are what all that ever ran has left there. */
+			if (hasFlag(flags, 'ZERO_PAGE'))
+				return;
 			counts.lru += bit('LRU');
 			counts.active += bit('ACTIVE');
 			counts.referenced += bit('REFERENCED');
@@ -657,7 +664,6 @@ export class Machine {
 			counts.mlocked += bit('MLOCKED');
 			counts.anon += bit('ANON');
 			counts.swapcache += bit('SWAPCACHE');
-			counts.young += pteYoung(task, range.start + i * PAGE_SIZE) ? 1 : 0;
 		});
 		return counts;
 	}
