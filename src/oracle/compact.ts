@@ -101,7 +101,8 @@ function line(statement: Statement, tasks: Tasks): Line | undefined {
 function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 	switch (statement.kind) {
 	case 'at':
-		return "'at' stops the kernel in the middle of its work, which no real one lets be done";
+		return "'at' stops the kernel in the middle of its work, " +
+			'which no real one lets be done';
 	case 'notifiers':
 		return 'what a secondary MMU was told is not seen from outside';
 	case 'reclaim':
@@ -109,8 +110,8 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 			? 'this kernel has no file that reclaims from the root cgroup' : undefined;
 	case 'knob':
 		return statement.path === 'vm.compact_memory'
-			? 'compaction moves pages by where they lie, which differs from boot to boot'
-			: undefined;
+			? 'compaction moves pages by where they lie, ' +
+				'which differs from boot to boot' : undefined;
 	default:
 		return undefined;
 	}
@@ -128,7 +129,8 @@ export function incomparable(program: Program, kernel: Kernel): Incomparable[] {
 	if (cpus > 1)
 		found.push({ place: -1, reason: 'several CPUs run at once: undetermined' });
 	if (nodes > 1)
-		found.push({ place: -1, reason: 'where pages lie on several nodes is undetermined' });
+		found.push({ place: -1,
+			reason: 'where pages lie on several nodes is undetermined' });
 	if (pcid)
 		found.push({ place: -1, reason: "QEMU's own CPU has no PCIDs" });
 	program.statements.forEach((statement, place) => {

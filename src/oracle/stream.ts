@@ -120,7 +120,9 @@ export function readStream(bytes: Uint8Array): Stream {
 		}
 		case '!': (present?.trouble ?? trouble).push(text.slice(2)); break;
 		case 'z': whole = true; break;
-		default: throw new StreamError(`'${text.slice(0, 80)}' begins with no known letter`);
+		default:
+			throw new StreamError(
+				`'${text.slice(0, 80)}' begins with no known letter`);
 		}
 	}
 	return { release, programs, trouble, whole };

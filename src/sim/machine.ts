@@ -21,7 +21,7 @@ import { ram_bytes } from '../mm/fs.ts';
 import { GFP_KERNEL } from '../mm/gfp.ts';
 import { ROOT_MEM_CGROUP, type cgroup } from '../mm/memcontrol_types.ts';
 import { mm_boot, RAM_BYTES_MIN } from '../mm/mm_init.ts';
-import { pages, tasks, type page, type task_struct } from '../mm/mm_types.ts';
+import { tasks, type page, type task_struct } from '../mm/mm_types.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE }
 	from '../mm/mmap.ts';
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../mm/mremap.ts';
@@ -67,7 +67,8 @@ export interface MachineOptions {
 	/** Trace events that are on: systems or names. Default those of `vmscan`. */
 	readonly events?: readonly string[];
 }
-const DEFAULTS = {
+/** What a machine is unless it is told otherwise. */
+export const MACHINE_DEFAULTS = {
 	ram: 512 * MiB, swap: 64 * MiB, cpus: 1, nodes: 1, kernel: 'v5.10.223', pcid: false,
 		seed: 1,
 	stepBudget: 1e8, events: ['vmscan'],
@@ -182,7 +183,7 @@ function checkOptions(o: Required<Omit<MachineOptions, 'kernel'>>): void {
  * @throws RangeError for an option that no machine can have, KernelNameError
  */
 export function boot(options: MachineOptions = {}): Machine {
-	const set = { ...DEFAULTS, ...options };
+	const set = { ...MACHINE_DEFAULTS, ...options };
 	const { ram, swap, cpus, nodes, pcid, seed, stepBudget, events } = set;
 	const kernel = typeof set.kernel === 'string' ? parseKernel(set.kernel) : set.kernel;
 

@@ -834,8 +834,8 @@ static void reap(void)
 }
 
 /*
- * QEMU's TLB is as large as what was used of it lately; what does not fit is forgotten, which a real
- * one of 1,536 entries would not do with so few pages. Use so many before a task begins.
+ * QEMU's TLB is as large as what was used of it lately; what does not fit is forgotten, which a
+ * real one of 1,536 entries would not do with so few pages. Use so many before a task begins.
  */
 static void widen_tlb(void)
 {
@@ -957,15 +957,16 @@ static void swap_on(unsigned long pages)
 }
 
 /*
- * How many pages swapin_nr_pages() reads ahead depends on the swap-ins before, of all programs. Bring
- * it to where it is when a kernel has booted: four hits since the last swap-in. Pages of a file are
- * swapped out in order and read back: five that are far apart, until one page is read at a time;
- * then the next one to the last, which reads one ahead; then windows of 4 and 8, with so many of the
- * pages that were read ahead used as the next step needs.
+ * How many pages swapin_nr_pages() reads ahead depends on the swap-ins before, of all programs.
+ * Bring it to where it is when a kernel has booted: four hits since the last swap-in. Pages of a
+ * file are swapped out in order and read back: five that are far apart, until one page is read at a
+ * time; then the next one to the last, which reads one ahead; then windows of 4 and 8, with so many
+ * of the pages that were read ahead used as the next step needs.
  */
 static void forget_readahead(void)
 {
-	static const char order[] = { 0, 8, 16, 24, 33, 34, 35, 40, 41, 42, 43, 48, 49, 50, 51, 52 };
+	static const char order[] = { 0, 8, 16, 24, 33, 34, 35, 40, 41, 42, 43, 48, 49, 50, 51,
+		52 };
 	long fd;
 
 	swap_on(16384);
