@@ -25,7 +25,7 @@ const CFLAGS = ['-static', '-nostdlib', '-ffreestanding', '-fno-builtin', '-O2',
  * Every run begins alike: no address is random, no switch to the kernel empties a TLB, and the
  * pages of the guest's own file are not swapped.
  */
-const APPEND = 'norandmaps pti=off rootfstype=ramfs';
+const APPEND = 'norandmaps vdso=0 pti=off rootfstype=ramfs';
 /* What guards go by on a kernel that is none of ours. */
 const LATEST = 'v5.10.223';
 
