@@ -15,7 +15,7 @@ import { use_rows } from '../lib/struct.ts';
 import { blkdev_init } from './blkdev.ts';
 import { cgroup_init } from './cgroup.ts';
 import { nr_cpu_ids } from './current.ts';
-import { exec_init, init_task_setup } from './fork.ts';
+import { init_task_setup } from './fork.ts';
 import { __GFP_BITS_MASK, gfp_allowed_mask } from './gfp.ts';
 import { GFP_BOOT_MASK } from './internal.ts';
 import { mem_cgroup_init } from './memcontrol.ts';
@@ -134,7 +134,4 @@ export function mm_boot(options: MachineOptions): void {
 	swap_setup();
 	kswapd_init();
 	workingset_init();
-
-	/* kernel_init() */
-	exec_init();
 }

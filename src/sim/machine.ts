@@ -16,7 +16,7 @@ import { BLKDEV_RAM, blkdev_add } from '../mm/blkdev.ts';
 import { ROOT_CGROUP, cgroup_get_from_path, cgroup_mkdir, cgroup_rmdir } from '../mm/cgroup.ts';
 import { current, nr_cpu_ids, smp_processor_id } from '../mm/current.ts';
 import { FAULT_OOM, FAULT_SIGKILL, FAULT_WOULD_BLOCK, fault_result } from '../mm/fault.ts';
-import { find_task_by_vpid, init_task } from '../mm/fork.ts';
+import { exec_init, find_task_by_vpid, init_task } from '../mm/fork.ts';
 import { ram_bytes } from '../mm/fs.ts';
 import { GFP_KERNEL } from '../mm/gfp.ts';
 import { ROOT_MEM_CGROUP, type cgroup } from '../mm/memcontrol_types.ts';
@@ -189,6 +189,7 @@ export function boot(options: MachineOptions = {}): Machine {
 
 	checkOptions(set);
 	mm_boot({ ramBytes: ram, cpus, nodes, commits: kernel.commits, seed, pcid });
+	exec_init();
 	actorsInit(stepBudget);
 	keepKernelName(kernel.name);
 	swap_bytes.v = swap;
