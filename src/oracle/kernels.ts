@@ -32,7 +32,7 @@ export interface KernelImage {
 
 /* Debian's suites, by the series of their kernel. */
 const SUITES: Readonly<Record<string, string>> = {
-	5.10: 'bullseye', 6.1: 'bookworm', 6.12: 'trixie', 7.2: 'sid',
+	'5.10': 'bullseye', '6.1': 'bookworm', '6.12': 'trixie', '7.2': 'sid',
 };
 /** The series that can be fetched. */
 export const SERIES: readonly string[] = ['5.10', '6.1', '6.12', '7.2'];
