@@ -9,7 +9,7 @@ import { createReadStream, mkdirSync, readFileSync, readdirSync, rmSync, statSyn
 	from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { cacheError } from './cache.ts';
+import { cacheError, withLock } from './cache.ts';
 import { OracleError } from './fault.ts';
 import { runTool, systemOf, type Ran } from './tools.ts';
 
@@ -172,6 +172,13 @@ export interface Package {
 	readonly depends: readonly string[];
 }
 
+/** A source has no such suite, or cannot be reached. */
+class SuiteError extends OracleError {}
+
+/* The file that apt-get makes of a package: an epoch's colon is escaped in it. */
+const isOf = ({ name, version }: Package, file: string): boolean =>
+	file.startsWith(`${name}_${version.replaceAll(':', '%3a')}_`) && file.endsWith('.deb');
+
 const LINES_MAX = 4;
 
 /* The last lines that say something, for a message. */
@@ -183,26 +190,21 @@ function lastLines({ stderr, signal, status }: Ran): string {
 		(signal ? `killed by ${signal}` : `exit status ${status}`);
 }
 
-/** apt for one suite. */
+/* A word of apt.conf(5). */
+const quoted = (text: string) => `"${text}"`;
+
+/** apt for one suite. Preconditions: the caller holds the lock of its folder. */
 export class Apt {
 	readonly suite: string;
 	readonly #folder: string;
 	readonly #options: readonly string[];
 
-	/** @param folder where it keeps its lists and what it has downloaded of a package so far */
+	/**
+	 * @param folder where it keeps its lists, and packages until they are unpacked
+	 * @throws OracleError if that cannot be written
+	 */
 	constructor(folder: string, suite: string, source: Source) {
 		const at = (name: string) => join(folder, name);
-
-		this.suite = suite;
-		this.#folder = folder;
-		try {
-			for (const name of ['parts', 'lists/partial', 'cache/archives/partial'])
-				mkdirSync(at(name), { recursive: true });
-			writeFileSync(at('status'), '');
-			writeFileSync(at('parts/vmmu.sources'), sourceText(source, suite));
-		} catch (error) {
-			throw cacheError(folder, error);
-		}
 		const settings: Readonly<Record<string, string>> = {
 			'Dir::Etc::sourcelist': '/dev/null',
 			'Dir::Etc::sourceparts': at('parts'),
@@ -211,15 +213,33 @@ export class Apt {
 			'Dir::State::lists': at('lists'),
 			'Dir::State::status': at('status'),
 			'Dir::Cache': at('cache'),
+			'Dir::Cache::pkgcache': 'pkgcache.bin',
+			'Dir::Cache::srcpkgcache': 'srcpkgcache.bin',
 			'APT::Architecture': 'amd64',
 			'APT::Default-Release': '',
+			'APT::Update::Error-Mode': 'any',
 			'Acquire::Languages': 'none',
 			'Acquire::GzipIndexes': 'true',
 			'Acquire::Retries': '2',
 			...(process.getuid?.() === 0 ? { 'APT::Sandbox::User': 'root' } : {}),
 		};
-		this.#options = ['-qq', ...Object.entries(settings)
-			.flatMap(([name, value]) => ['-o', `${name}=${value}`])];
+		/* What the machine does after an update of its own lists is not for these. */
+		const cleared = ['Pre-Invoke', 'Post-Invoke', 'Post-Invoke-Success']
+			.map((name) => `#clear APT::Update::${name};\n`);
+
+		this.suite = suite;
+		this.#folder = folder;
+		try {
+			for (const name of ['parts', 'lists/partial', 'cache/archives/partial', 'debs'])
+				mkdirSync(at(name), { recursive: true });
+			writeFileSync(at('status'), '');
+			writeFileSync(at('parts/vmmu.sources'), sourceText(source, suite));
+			writeFileSync(at('apt.conf'), [...cleared, ...Object.entries(settings)
+				.map(([name, value]) => `${name} ${quoted(value)};\n`)].join(''));
+		} catch (error) {
+			throw cacheError(folder, error);
+		}
+		this.#options = ['-qq', '-c', at('apt.conf')];
 	}
 
 	/**
@@ -228,11 +248,10 @@ export class Apt {
 	 */
 	async update(onProgress: Progress): Promise<void> {
 		onProgress(`${this.suite}: list of packages`);
-		const ran = await runTool('apt-get', [...this.#options,
-			'-o', 'APT::Update::Error-Mode=any', 'update']);
+		const ran = await runTool('apt-get', [...this.#options, 'update']);
 
 		if (ran.status !== 0)
-			throw new OracleError('failed', `the list of packages of ${this.suite} ` +
+			throw new SuiteError('failed', `the list of packages of ${this.suite} ` +
 				`cannot be had:\n${lastLines(ran)}\nWhat was there before is kept. ` +
 				'Try again when the package source can be reached and has this suite');
 	}
@@ -252,41 +271,46 @@ export class Apt {
 	}
 
 	/**
-	 * Download packages into a folder and check each against the SHA256 of the signed list.
-	 * @param progress.start, progress.end the percents that this is of the whole
-	 * @returns the paths of the packages, in order
-	 * @throws OracleError; what was downloaded of a package is kept, and gone on with next time
+	 * Download packages and check each against the SHA256 of the signed list.
+	 * @returns the paths of the packages, in order; remove them when they are unpacked
+	 * @throws OracleError; what was downloaded is kept, and gone on with next time
 	 */
-	async download(
-		packages: readonly Package[], folder: string, onProgress: Progress,
-	): Promise<string[]> {
+	async download(packages: readonly Package[], onProgress: Progress): Promise<string[]> {
 		const bytes = packages.reduce((sum, { size }) => sum + size, 0);
 		const step = `${this.suite}: ${packages.map((p) => p.name).join(', ')} ` +
 			`(${Math.ceil(bytes / 1e6)} MB)`;
+		const folder = join(this.#folder, 'debs');
 
+		this.#removeOthers(packages, folder);
 		onProgress(step);
 		const ran = await runTool('apt-get', [...this.#options,
 			'-o', 'APT::Status-Fd=3', 'download',
 			...packages.map(({ name, version }) => `${name}=${version}`)],
 			{ cwd: folder, onStatus: (text) => {
-				const percent = /^dlstatus:\d+:([\d.]+):/m.exec(text)?.[1];
+				const percent = [...text.matchAll(/^dlstatus:\d+:([\d.]+):/gm)].at(-1)?.[1];
 				if (percent !== undefined)
 					onProgress(step, Math.min(100, Number(percent)));
 			} });
 		if (ran.status !== 0)
 			throw this.#cutOff(packages, lastLines(ran));
-		const names = readdirSync(folder);
 		const paths: string[] = [];
 		for (const wanted of packages) {
-			const file = names.find((name) => name.startsWith(`${wanted.name}_`) &&
-				name.endsWith('.deb'));
+			const file = readdirSync(folder).find((name) => isOf(wanted, name));
 			if (file === undefined)
 				throw this.#cutOff([wanted], 'apt-get has left no file');
-			const path = join(folder, file);
-			await this.#check(wanted, path);
-			paths.push(path);
+			paths.push(join(folder, file));
+			await this.#check(wanted, join(folder, file));
 		}
 		return paths;
+	}
+
+	/* Older versions that were never unpacked. */
+	#removeOthers(packages: readonly Package[], folder: string): void {
+		for (const name of readdirSync(folder)) {
+			const known = packages.find((one) => name.startsWith(`${one.name}_`));
+			if (known && !isOf(known, name))
+				rmSync(join(folder, name));
+		}
 	}
 
 	#cutOff(packages: readonly Package[], reason: string): OracleError {
@@ -306,9 +330,7 @@ export class Apt {
 		if (found === sha256)
 			return;
 		const got = statSync(path).size;
-		/* apt would take a broken one for whole. */
 		rmSync(path);
-		rmSync(join(this.#folder, 'cache/archives'), { recursive: true });
 		throw new OracleError('failed', `${name}: SHA256 is ${found}, ${got} bytes; the ` +
 			`list of packages says ${sha256}, ${size} bytes. The file was removed, ` +
 			'nothing else was changed. Run the same command again');
@@ -316,35 +338,39 @@ export class Apt {
 }
 
 /**
- * apt for a suite, with its list of packages, from the first of the machine's sources that has
- * such a suite.
+ * Work with apt for a suite, with its list of packages, from the first of the machine's sources
+ * that has such a suite.
  * @param cache the cache folder
- * @throws OracleError where there is no apt, no source of Debian's, or none has the suite
+ * @throws OracleError where there is no apt, no source of Debian's, or none has the suite; what
+ *	`work` threw
  */
-export async function openSuite(
-	cache: string, suite: string, onProgress: Progress,
+export async function withSuite<T>(
+	cache: string, suite: string, onProgress: Progress, work: (apt: Apt) => Promise<T>,
 	sources: readonly Source[] = readSources(), system = systemOf(),
-): Promise<Apt> {
+): Promise<T> {
 	const candidates = debianSources(sources, system.codename);
 	const ownKernel = 'Or bring a kernel image of your own: --bzimage PATH';
+	const folder = join(cache, 'apt', suite);
 
 	if (system.id !== 'debian' && !/\bdebian\b/.test(system.like))
-		throw new OracleError('failed', `kernels are taken from Debian's packages, and this ` +
+		throw new OracleError('failed', "kernels are taken from Debian's packages, and this " +
 			`machine is ${system.id || 'no Debian'}. ${ownKernel}`);
 	if (candidates.length === 0)
 		throw new OracleError('failed', "the machine's apt has no source of Debian's " +
 			`(component main) in /etc/apt/sources.list or sources.list.d. ${ownKernel}`);
-	let problem: unknown;
-	for (const source of candidates) {
-		try {
-			const apt = new Apt(join(cache, 'apt', suite), suite, source);
-			await apt.update(onProgress);
-			return apt;
-		} catch (error) {
-			if ((error as OracleError).kind === 'missing')
-				throw error;
-			problem ??= error;
+	return await withLock(folder, async () => {
+		let problem: unknown;
+		for (const source of candidates) {
+			try {
+				const apt = new Apt(folder, suite, source);
+				await apt.update(onProgress);
+				return await work(apt);
+			} catch (error) {
+				if (!(error instanceof SuiteError))
+					throw error;
+				problem ??= error;
+			}
 		}
-	}
-	throw problem;
+		throw problem;
+	}, (pid) => onProgress(`${suite}: waiting for process ${pid}, which uses apt for it`));
 }

@@ -7,7 +7,7 @@ import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, r
 	statSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { STABLE_MAX } from '../sim/kernels.ts';
-import { openSuite, type Apt, type Package, type Progress } from './apt.ts';
+import { withSuite, type Apt, type Package, type Progress } from './apt.ts';
 import { cacheFolder, makeEntry, withLock } from './cache.ts';
 import { OracleError, codeOf, messageOf } from './fault.ts';
 import { requireTools, runTool } from './tools.ts';
@@ -189,6 +189,7 @@ async function kernelPackages(apt: Apt, series: string): Promise<[string, Packag
 async function unpack(
 	paths: readonly string[], release: string, folder: string, to: string,
 ): Promise<string[]> {
+	mkdirSync(folder);
 	for (const path of paths) {
 		const { status, stderr } = await runTool('dpkg-deb', ['-x', path, folder]);
 		if (status !== 0)
@@ -196,24 +197,21 @@ async function unpack(
 				`${basename(path)} could not be unpacked: ${stderr}\n` +
 				(/No space left/.test(stderr) ? 'Free some, or set VMMU_CACHE to ' +
 					'another folder. ' : '') +
-				'What was begun is removed, what was there is kept');
-		rmSync(path);
+				'What was begun is removed; the package itself is kept');
 	}
 	const files = filesBelow(folder);
 	const image = files.find((file) => basename(file) === `vmlinuz-${release}`);
 	if (image === undefined)
 		throw new OracleError('failed',
 			`no vmlinuz-${release} in ${paths.map((path) => basename(path)).join(', ')}`);
-	mkdirSync(to);
 	copyFileSync(image, join(to, 'bzImage'));
 	imageVersion(join(to, 'bzImage'));
 	return await gatherModules(files, to);
 }
 
 async function fetchKernel(
-	cache: string, series: string, onProgress: Progress,
+	cache: string, apt: Apt, series: string, onProgress: Progress,
 ): Promise<Fetched> {
-	const apt = await openSuite(cache, SUITES[series]!, onProgress);
 	const [release, packages] = await kernelPackages(apt, series);
 	const { version } = packages[0]!;
 	const there = readEntry(cache, series);
@@ -224,15 +222,16 @@ async function fetchKernel(
 		release, version, modules: [], ...given('emulated', emulatedBy(version)),
 		packages: Object.fromEntries(packages.map(({ name, sha256 }) => [name, sha256])),
 	};
+	const paths = await apt.download(packages, onProgress);
+	onProgress(`${series}: unpacking ${release}`);
 	await makeEntry(cache, kernelFolder(cache, series), async (to) => {
-		const folder = `${to}.root`;
-		mkdirSync(folder);
-		const paths = await apt.download(packages, folder, onProgress);
-		onProgress(`${series}: unpacking ${release}`);
-		const modules = await unpack(paths, release, folder, to);
+		mkdirSync(to);
+		const modules = await unpack(paths, release, `${to}.root`, to);
 		writeFileSync(join(to, 'kernel.json'),
 			`${JSON.stringify({ ...entry, modules }, undefined, '\t')}\n`);
 	});
+	for (const path of paths)
+		rmSync(path);
 	return { image: imageOf(cache, series, readEntry(cache, series)!), kept: false };
 }
 
@@ -261,7 +260,8 @@ export async function fetchKernels(
 	requireTools('fetch');
 	for (const series of names) {
 		onFetched(await withLock(kernelFolder(cache, series),
-			() => fetchKernel(cache, series, onProgress),
+			() => withSuite(cache, SUITES[series]!, onProgress,
+				(apt) => fetchKernel(cache, apt, series, onProgress)),
 			(pid) => onProgress(`${series}: waiting for process ${pid}, which fetches it`)));
 	}
 }
