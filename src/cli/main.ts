@@ -17,9 +17,11 @@ import { filePath } from '../sim/litmus/knobs.ts';
 import { parseLitmus } from '../sim/litmus/parser.ts';
 import { ResumeError, StatementBug, runProgram, type Runner } from '../sim/litmus/runner.ts';
 import { LitmusError, didYouMean, oneOf } from '../sim/litmus/source.ts';
+import { OracleError } from '../oracle/fault.ts';
 import { UsageError, parseArguments } from './arguments.ts';
 import { OutputError, complain, print, readInput, reasonOf, wantsColours } from './output.ts';
 import { helpText } from './help.ts';
+import { oracle, oracleStatus } from './oracle.ts';
 import { json, runsJson, runsKtap } from './report.ts';
 import { machineJson, machineText } from './state.ts';
 import { PLAIN, Table, wrap, type Style } from './table.ts';
@@ -286,11 +288,12 @@ function kernels(words: readonly string[]): number {
 /* -- The command ------------------------------------------------------------------------------ */
 
 const COMMANDS: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
-	run, show, cat, hash, diff: diffSnapshots, kernels,
+	run, show, cat, hash, diff: diffSnapshots, kernels, oracle,
 };
 
-function help(command?: string): number {
-	const text = helpText(command);
+/* The help on a command, or on a command of that. */
+function help(command?: string, subcommand?: string): number {
+	const text = helpText(`${command} ${subcommand}`) ?? helpText(command);
 
 	if (text === undefined)
 		throw new UsageError(
@@ -313,7 +316,7 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
 		throw new UsageError(`expected a command: ${oneOf(Object.keys(COMMANDS))}; ` +
 			'vmmu --help says more');
 	case '--help': case '-h': return help();
-	case 'help': return help(words[0]);
+	case 'help': return help(words[0], words[1]);
 	case '--version': case '-V':
 		print(`vmmu ${version()}\n`);
 		return EX_OK;
@@ -321,7 +324,7 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
 	const called = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
 	const options = words.slice(0, words.includes('--') ? words.indexOf('--') : undefined);
 	if (called && (options.includes('--help') || options.includes('-h')))
-		return help(command);
+		return help(command, words[0]);
 	if (!called)
 		throw new UsageError(command.startsWith('-')
 			? `${command} is no option here; expected a command, --help or --version`
@@ -340,6 +343,10 @@ function failure(error: unknown): number {
 	    error instanceof SnapshotError || error instanceof ResumeError) {
 		complain(`vmmu: ${error.message}`);
 		return EX_USAGE;
+	}
+	if (error instanceof OracleError) {
+		complain(`vmmu: ${error.message}`);
+		return oracleStatus(error);
 	}
 	if (error instanceof OutputError) {
 		complain(`vmmu: ${error.message}`);

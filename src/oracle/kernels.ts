@@ -307,16 +307,20 @@ export async function keepBuilt(
 	return imageOf(cache, name, entry);
 }
 
+/** A kernel of the cache; undefined if it is not there. */
+export function findBuilt(name: string, cache = cacheFolder()): KernelImage | undefined {
+	const entry = readEntry(cache, name);
+
+	return entry && imageOf(cache, name, entry);
+}
+
 /** Path of a kernel in the cache, there or not; for its lock and its messages. */
 export const kernelPath = (name: string, cache = cacheFolder()): string =>
 	kernelFolder(cache, name);
 
 /** The kernels in the cache. */
 export function knownKernels(cache = cacheFolder()): KernelImage[] {
-	return [...SERIES, PREPATCH].flatMap((name) => {
-		const entry = readEntry(cache, name);
-		return entry ? [imageOf(cache, name, entry)] : [];
-	});
+	return [...SERIES, PREPATCH].flatMap((name) => findBuilt(name, cache) ?? []);
 }
 
 /* The user's own modules: those in DIR that a guest uses, copied where they can be unpacked. */
