@@ -14,7 +14,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { entries } from './entries.mjs';
+import { entries, shipped } from './entries.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -41,9 +41,6 @@ const declarations = () => new Promise((resolve, reject) => {
 		.on('error', reject)
 		.on('close', (code) => code === 0 ? resolve() : reject(new Error('tsc failed')));
 });
-
-/* Files and folders of src/oracle that are no TypeScript. */
-const shipped = ['prepatch.config', 'guest'];
 
 const stamp = join(root, 'dist/.built');
 const sources = ['src', 'tools', 'package-lock.json', 'package.json', 'tsconfig.json',

@@ -99,7 +99,7 @@ export function imageVersion(path: string): string {
 /* -- Modules ---------------------------------------------------------------------------------- */
 
 /* A module's name with - for _: kvm-amd and kvm_amd are one. */
-const moduleName = (path: string): string =>
+export const moduleName = (path: string): string =>
 	basename(path).replace(/\.ko(\.\w+)?$/, '').replaceAll('_', '-');
 
 /* `name=value` texts of the .modinfo section. */
@@ -108,6 +108,12 @@ function moduleInfo(bytes: Buffer, name: string): string | undefined {
 	const from = at + name.length + 2;
 
 	return at < 0 ? undefined : bytes.toString('latin1', from, bytes.indexOf(0, from));
+}
+
+/** The names of the modules that one, uncompressed, depends on. */
+export function moduleDepends(path: string): string[] {
+	return (moduleInfo(readFileSync(path), 'depends') ?? '').split(',').filter(Boolean)
+		.map(moduleName);
 }
 
 function filesBelow(folder: string): string[] {
@@ -144,9 +150,8 @@ async function gatherModules(files: readonly string[], to: string): Promise<stri
 		} else {
 			copyFileSync(file, copy);
 		}
-		const depends = moduleInfo(readFileSync(copy), 'depends') ?? '';
-		for (const one of depends.split(',').filter(Boolean))
-			await take(moduleName(one));
+		for (const one of moduleDepends(copy))
+			await take(one);
 		taken.push(`${name}.ko`);
 	}
 	for (const name of MODULES)

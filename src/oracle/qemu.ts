@@ -12,7 +12,7 @@ import { performance } from 'node:perf_hooks';
 import { cacheError, cacheFolder, withTemporary } from './cache.ts';
 import { OracleError, codeOf, messageOf, undoAtExit } from './fault.ts';
 import { cpioArchive } from './initrd.ts';
-import type { KernelImage } from './kernels.ts';
+import { moduleDepends, moduleName, type KernelImage } from './kernels.ts';
 import { findTool, killGroup, requireTools } from './tools.ts';
 
 /** The port that a guest writes its results to. */
@@ -206,65 +206,78 @@ function qemuCommand(): string[] {
 		: ['setpriv', '--pdeathsig', 'KILL', 'qemu-system-x86_64'];
 }
 
-/* What a file has grown by since it was last asked. */
+/* A file that QEMU writes, read as it grows: a pipe would wake this process for each byte. */
 class GrowingFile {
 	readonly #fd: number;
+	readonly #pieces: Uint8Array[] = [];
+	#length = 0;
+
 	constructor(path: string) {
 		this.#fd = openSync(path, 'a+');
 	}
-	get size(): number {
-		return fstatSync(this.#fd).size;
+
+	/** What has come since the last time. */
+	grow(): Uint8Array {
+		const piece = Buffer.alloc(fstatSync(this.#fd).size - this.#length);
+
+		for (let at = 0; at < piece.length;)
+			at += readSync(this.#fd, piece, at, piece.length - at, this.#length + at);
+		this.#length += piece.length;
+		if (piece.length)
+			this.#pieces.push(piece);
+		return piece;
 	}
-	text(): string {
-		const bytes = Buffer.alloc(this.size);
-		readSync(this.#fd, bytes, 0, bytes.length, 0);
-		return bytes.toString('latin1');
+	/** All of it. */
+	bytes(): Buffer {
+		this.grow();
+		return Buffer.concat(this.#pieces);
 	}
 	close(): void {
 		closeSync(this.#fd);
 	}
 }
 
-const WATCH_MS = 200;
+const WATCH_MS = 100;
 
 /* Wait for QEMU's end, collecting what comes. */
-function watch(child: ChildProcess, console: GrowingFile, job: GuestJob): Promise<End> {
+function watch(
+	child: ChildProcess, output: GrowingFile, console: GrowingFile, job: GuestJob,
+): Promise<End> {
 	const { timeoutMs: { quiet, total }, onOutput, signal } = job;
 	const kill = () => killGroup(child.pid);
 	const forget = undoAtExit(kill);
 
 	return new Promise((resolve, reject) => {
-		const output: Uint8Array[] = [], complaints: Uint8Array[] = [];
+		const complaints: Uint8Array[] = [];
 		const begun = performance.now();
-		let last = begun, consoleBytes = 0, hang: string | undefined, failed: unknown;
+		let last = begun, hang: string | undefined;
+		/* What ended it from this side, in an array as it may be anything. */
+		const thrown: unknown[] = [];
 		const fail = (error: unknown) => {
-			failed ??= error;
+			thrown.push(error);
 			kill();
 		};
 		const abort = () => fail(signal!.reason);
+		const collect = (): boolean => {
+			const bytes = output.grow();
+			if (bytes.length && thrown.length === 0)
+				try {
+					onOutput?.(bytes);
+				} catch (error) {
+					fail(error);
+				}
+			return console.grow().length + bytes.length > 0;
+		};
 
-		child.stdout!.on('data', (bytes: Uint8Array) => {
-			last = performance.now();
-			if (failed !== undefined)
-				return;
-			output.push(bytes);
-			try {
-				onOutput?.(bytes);
-			} catch (error) {
-				fail(error);
-			}
-		});
 		child.stderr!.on('data', (bytes: Uint8Array) => complaints.push(bytes));
 		const timer = setInterval(() => {
 			const now = performance.now();
-			if (console.size > consoleBytes) {
-				consoleBytes = console.size;
+			if (collect())
 				last = now;
-			}
 			if (now - begun > total)
-				hang = `not at its end after ${Math.round(total / 1000)} s`;
+				hang = `not at its end after ${total / 1000} s`;
 			else if (now - last > quiet)
-				hang = `no output for ${Math.round(quiet / 1000)} s`;
+				hang = `no output for ${quiet / 1000} s`;
 			if (hang !== undefined)
 				kill();
 		}, WATCH_MS);
@@ -275,19 +288,18 @@ function watch(child: ChildProcess, console: GrowingFile, job: GuestJob): Promis
 		};
 		child.on('error', (error) => {
 			done();
-			reject(codeOf(error) === 'ENOENT'
-				? new OracleError('missing', 'qemu-system-x86_64 is not installed')
-				: error);
+			reject(error);
 		});
 		child.on('close', (exitCode, endSignal) => {
 			done();
-			if (failed !== undefined)
-				reject(failed);
+			collect();
+			if (thrown.length)
+				reject(thrown[0]);
 			else
 				resolve({ exitCode, signal: endSignal, hang,
 					stderr: Buffer.concat(complaints).toString().trim(),
-					console: consoleText(console.text()),
-					output: Buffer.concat(output) });
+					console: consoleText(console.bytes().toString('latin1')),
+					output: output.bytes() });
 		});
 		signal?.addEventListener('abort', abort);
 		if (signal?.aborted)
@@ -295,25 +307,29 @@ function watch(child: ChildProcess, console: GrowingFile, job: GuestJob): Promis
 	});
 }
 
-/* Modules by name, with what stands before them because they need it. */
-function chosenModules(image: KernelImage, names: readonly string[] | undefined): string[] {
-	if (names === undefined)
-		return [...image.modules];
-	const nameOf = (path: string) => basename(path, '.ko');
-	const needed: Readonly<Record<string, readonly string[]>> = {
-		zram: ['zsmalloc'], 'kvm-amd': ['irqbypass', 'kvm', 'ccp'],
+/* The modules that are asked for, and what they depend on, in load order. */
+function chosenModules(
+	{ modules }: KernelImage, wanted: readonly string[] | undefined,
+): readonly string[] {
+	const chosen = new Set<string>();
+	const choose = (one: string): void => {
+		const path = modules.find((file) => moduleName(file) === one);
+		if (path === undefined || chosen.has(path))
+			return;
+		chosen.add(path);
+		moduleDepends(path).forEach(choose);
 	};
-	const wanted = new Set(names.flatMap((name) => [name, ...needed[name] ?? []]));
-	return image.modules.filter((path) => wanted.has(nameOf(path)));
+
+	wanted?.forEach(choose);
+	return wanted === undefined ? modules : modules.filter((path) => chosen.has(path));
 }
 
 function initrdOf(image: KernelImage, job: GuestJob, args: readonly string[]): Buffer {
 	const modules = chosenModules(image, job.modules);
-	const nameOf = (path: string) => basename(path, '.ko');
 	const files = new Map<string, Uint8Array>([['init', readFileSync(job.init)]]);
 
 	files.set('modules', Buffer.from(modules.map((path) =>
-		`/lib/${basename(path)} ${moduleParameters(nameOf(path), args)}`.trimEnd() + '\n')
+		`/lib/${basename(path)} ${moduleParameters(moduleName(path), args)}`.trimEnd() + '\n')
 		.join('')));
 	for (const path of modules)
 		files.set(`lib/${basename(path)}`, readFileSync(path));
@@ -337,9 +353,10 @@ export async function bootGuest(
 		const at = (name: string) => join(folder, name);
 		const args = [...kernelArguments(job), image.append ?? '', job.append ?? '']
 			.filter(Boolean);
-		let console: GrowingFile;
+		let output: GrowingFile, console: GrowingFile;
 		try {
 			writeFileSync(at('initrd'), initrdOf(image, job, args));
+			output = new GrowingFile(at('output'));
 			console = new GrowingFile(at('console'));
 		} catch (error) {
 			throw cacheError(folder, error);
@@ -348,14 +365,14 @@ export async function bootGuest(
 			'-cpu', job.cpu ?? CPU_DEFAULT, ...memoryArguments(job),
 			'-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
 			'-chardev', `file,id=console,path=${at('console')}`, '-serial', 'chardev:console',
-			'-chardev', 'stdio,id=out,signal=off',
+			'-chardev', `file,id=out,path=${at('output')}`,
 			'-device', `isa-debugcon,iobase=0x${OUT_PORT.toString(16)},chardev=out`,
 			'-kernel', image.bzImage, '-initrd', at('initrd'), '-append', args.join(' ')];
 		const begun = performance.now();
 		try {
 			const child = spawn(commandLine[0]!, commandLine.slice(1),
-				{ stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-			const end = await watch(child, console, job);
+				{ stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+			const end = await watch(child, output, console, job);
 			return { output: end.output, console: end.console, ...judge(end),
 				exitCode: end.exitCode, commandLine,
 				seconds: (performance.now() - begun) / 1000 };
@@ -364,6 +381,7 @@ export async function bootGuest(
 				: new OracleError('failed', `QEMU: ${messageOf(error)}`,
 					{ cause: error });
 		} finally {
+			output.close();
 			console.close();
 		}
 	}));
