@@ -214,7 +214,7 @@ export class Apt {
 			'Dir::State::status': at('status'),
 			'Dir::Cache': at('cache'),
 			'Dir::Cache::pkgcache': 'pkgcache.bin',
-			'Dir::Cache::srcpkgcache': 'srcpkgcache.bin',
+			'Dir::Cache::srcpkgcache': '',
 			'APT::Architecture': 'amd64',
 			'APT::Default-Release': '',
 			'APT::Update::Error-Mode': 'any',
@@ -313,6 +313,11 @@ export class Apt {
 		}
 	}
 
+	/** Remove what is quickly made again, and is larger than the lists. */
+	tidy(): void {
+		rmSync(join(this.#folder, 'cache/pkgcache.bin'), { force: true });
+	}
+
 	#cutOff(packages: readonly Package[], reason: string): OracleError {
 		const full = /no space left|enough free space|disk quota/i.test(reason);
 		return new OracleError('failed',
@@ -372,7 +377,9 @@ export async function withSuite<T>(
 			try {
 				const apt = new Apt(folder, suite, source);
 				await apt.update(onProgress);
-				return await work(apt);
+				const done = await work(apt);
+				apt.tidy();
+				return done;
 			} catch (error) {
 				if (!(error instanceof SuiteError))
 					throw error;

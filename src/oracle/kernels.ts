@@ -206,10 +206,11 @@ async function unpack(
 				'What was begun is removed; the package itself is kept');
 	}
 	const files = filesBelow(folder);
-	const image = files.find((file) => basename(file) === `vmlinuz-${release}`);
+	/* /boot/vmlinuz-RELEASE, or vmlinuz among the modules. */
+	const image = files.find((file) => /^vmlinuz(-|$)/.test(basename(file)));
 	if (image === undefined)
 		throw new OracleError('failed',
-			`no vmlinuz-${release} in ${paths.map((path) => basename(path)).join(', ')}`);
+			`no vmlinuz in ${paths.map((path) => basename(path)).join(', ')}`);
 	copyFileSync(image, join(to, 'bzImage'));
 	imageVersion(join(to, 'bzImage'));
 	return await gatherModules(files, to);

@@ -110,7 +110,15 @@ describe('a run', () => {
 			'-numa node,nodeid=0,memdev=ram0,cpus=0-1 ' +
 			'-object memory-backend-ram,id=ram1,size=32768K ' +
 			'-numa node,nodeid=1,memdev=ram1,cpus=2-3');
-		await expect(boot({ cpus: 3, nodes: 2 })).rejects.toThrow('its CPUs of 2');
+		/* A second CPU never comes up when instructions are the clock. */
+		expect(two).not.toContain('-icount');
+		const one = await boot({ nodes: 2 });
+		expect(one.determined).toBe(true);
+		expect(one.commandLine.join(' ')).toContain(
+			'node,nodeid=0,memdev=ram0,cpus=0-0 -object ' +
+			'memory-backend-ram,id=ram1,size=32768K -numa node,nodeid=1,memdev=ram1 ');
+		await expect(boot({ ramBytes: 65 << 20, nodes: 2 })).rejects.toThrow(
+			'its memory must be a multiple of 2 MiB');
 	});
 
 	test('modules: those asked for with what they need, in order, with their parameters', async () => {
