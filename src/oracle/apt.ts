@@ -214,7 +214,7 @@ export class Apt {
 			'Dir::State::status': at('status'),
 			'Dir::Cache': at('cache'),
 			'Dir::Cache::pkgcache': 'pkgcache.bin',
-			'Dir::Cache::srcpkgcache': 'srcpkgcache.bin',
+			'Dir::Cache::srcpkgcache': '',
 			'APT::Architecture': 'amd64',
 			'APT::Default-Release': '',
 			'APT::Update::Error-Mode': 'any',
@@ -313,8 +313,13 @@ export class Apt {
 		}
 	}
 
+	/** Remove what is quickly made again, and is larger than the lists. */
+	tidy(): void {
+		rmSync(join(this.#folder, 'cache/pkgcache.bin'), { force: true });
+	}
+
 	#cutOff(packages: readonly Package[], reason: string): OracleError {
-		const full = /no space left|not enough free space|Disk quota/i.test(reason);
+		const full = /no space left|enough free space|disk quota/i.test(reason);
 		return new OracleError('failed',
 			`download of ${packages.map((p) => p.name).join(', ')} failed:\n${reason}\n` +
 			(full ? 'The disk is full: free some, or set VMMU_CACHE to another folder. ' : '') +
@@ -337,6 +342,14 @@ export class Apt {
 	}
 }
 
+/** What this machine says of its packages. */
+export interface PackageSource {
+	readonly sources: readonly Source[];
+	readonly system: { readonly id: string; readonly like: string; readonly codename: string };
+}
+
+export const packageSource = (): PackageSource => ({ sources: readSources(), system: systemOf() });
+
 /**
  * Work with apt for a suite, with its list of packages, from the first of the machine's sources
  * that has such a suite.
@@ -346,7 +359,7 @@ export class Apt {
  */
 export async function withSuite<T>(
 	cache: string, suite: string, onProgress: Progress, work: (apt: Apt) => Promise<T>,
-	sources: readonly Source[] = readSources(), system = systemOf(),
+	{ sources, system }: PackageSource = packageSource(),
 ): Promise<T> {
 	const candidates = debianSources(sources, system.codename);
 	const ownKernel = 'Or bring a kernel image of your own: --bzimage PATH';
@@ -364,7 +377,9 @@ export async function withSuite<T>(
 			try {
 				const apt = new Apt(folder, suite, source);
 				await apt.update(onProgress);
-				return await work(apt);
+				const done = await work(apt);
+				apt.tidy();
+				return done;
 			} catch (error) {
 				if (!(error instanceof SuiteError))
 					throw error;

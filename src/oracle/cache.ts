@@ -112,18 +112,20 @@ export async function withTemporary<T>(
 	const tmp = join(cache, 'tmp');
 	const folder = join(tmp, `${process.pid}-${++made}`);
 	const remove = () => rmSync(folder, { recursive: true, force: true });
-	const forget = undoAtExit(remove);
+	let forget = (): void => {};
 
 	try {
-		try {
-			mkdirSync(tmp, { recursive: true });
-			sweep(tmp);
-			/* One of an earlier process of this number may be left. */
-			remove();
-			mkdirSync(folder);
-		} catch (error) {
-			throw cacheError(tmp, error);
-		}
+		mkdirSync(tmp, { recursive: true });
+		sweep(tmp);
+		forget = undoAtExit(remove);
+		/* One of an earlier process of this number may be left. */
+		remove();
+		mkdirSync(folder);
+	} catch (error) {
+		forget();
+		throw cacheError(tmp, error);
+	}
+	try {
 		return await work(folder);
 	} finally {
 		remove();

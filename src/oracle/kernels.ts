@@ -7,7 +7,8 @@ import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, r
 	statSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { STABLE_MAX } from '../sim/kernels.ts';
-import { withSuite, type Apt, type Package, type Progress } from './apt.ts';
+import { packageSource, withSuite, type Apt, type Package, type PackageSource, type Progress }
+	from './apt.ts';
 import { cacheFolder, makeEntry, withLock } from './cache.ts';
 import { OracleError, codeOf, messageOf } from './fault.ts';
 import { requireTools, runTool } from './tools.ts';
@@ -205,10 +206,11 @@ async function unpack(
 				'What was begun is removed; the package itself is kept');
 	}
 	const files = filesBelow(folder);
-	const image = files.find((file) => basename(file) === `vmlinuz-${release}`);
+	/* /boot/vmlinuz-RELEASE, or vmlinuz among the modules. */
+	const image = files.find((file) => /^vmlinuz(-|$)/.test(basename(file)));
 	if (image === undefined)
 		throw new OracleError('failed',
-			`no vmlinuz-${release} in ${paths.map((path) => basename(path)).join(', ')}`);
+			`no vmlinuz in ${paths.map((path) => basename(path)).join(', ')}`);
 	copyFileSync(image, join(to, 'bzImage'));
 	imageVersion(join(to, 'bzImage'));
 	return await gatherModules(files, to);
@@ -254,6 +256,7 @@ const given = <K extends string, V>(name: K, value: V | undefined): { [name in K
 export async function fetchKernels(
 	names: readonly string[], onProgress: Progress = () => {},
 	onFetched: (fetched: Fetched) => void = () => {}, cache = cacheFolder(),
+	machine: PackageSource = packageSource(),
 ): Promise<void> {
 	const odd = names.find((name) => !SERIES.includes(name));
 
@@ -266,7 +269,7 @@ export async function fetchKernels(
 	for (const series of names) {
 		onFetched(await withLock(kernelFolder(cache, series),
 			() => withSuite(cache, SUITES[series]!, onProgress,
-				(apt) => fetchKernel(cache, apt, series, onProgress)),
+				(apt) => fetchKernel(cache, apt, series, onProgress), machine),
 			(pid) => onProgress(`${series}: waiting for process ${pid}, which fetches it`)));
 	}
 }

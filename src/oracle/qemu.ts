@@ -27,7 +27,7 @@ export interface GuestJob {
 	/** Memory of the machine, a multiple of 1 KiB. */
 	readonly ramBytes: number;
 	readonly cpus: number;
-	/** NUMA nodes, 1 for no NUMA; memory and CPUs are dealt out evenly. */
+	/** NUMA nodes, 1 for no NUMA; memory and CPUs are dealt out, a node may have no CPU. */
 	readonly nodes: number;
 	/** RAM disks, /dev/ram0 and on; default 8. Memory is taken as they are written. */
 	readonly ramDisks?: number;
@@ -67,6 +67,8 @@ export interface BootResult {
 	 *	died		QEMU ended itself, was killed by others, or the machine was reset
 	 */
 	readonly ended: 'poweroff' | 'panic' | 'hang' | 'died';
+	/** Whether the same job gives the same result each time: with one CPU. */
+	readonly determined: boolean;
 	/** QEMU's; null where a signal ended it. */
 	readonly exitCode: number | null;
 	readonly seconds: number;
@@ -82,9 +84,13 @@ const RAM_DISKS_DEFAULT = 8;
 const KIB = 1024;
 const RAM_DISK_DEFAULT = 4 * KIB * KIB * KIB;
 
-/* What makes two runs the same. */
-const QEMU_FIXED = ['-accel', 'tcg', '-icount', 'shift=2,sleep=off',
-	'-rtc', 'base=2020-11-05,clock=vm', '-seed', '1'];
+/*
+ * What makes two runs the same: above all, instructions are the clock. With that a second CPU never
+ * comes up (QEMU 7.2), so that a machine of several has the host's clock, and its runs differ.
+ */
+const QEMU_FIXED = ['-rtc', 'base=2020-11-05,clock=vm', '-seed', '1'];
+const ONE_CPU = ['-accel', 'tcg', '-icount', 'shift=2,sleep=off'];
+const MORE_CPUS = ['-accel', 'tcg,thread=single'];
 /* And what keeps the machine small and the memory of a cgroup free of the kernel's own. */
 const KERNEL_FIXED = ['console=ttyS0', 'panic=1', 'quiet', 'loglevel=3', 'nopcid', 'nokaslr',
 	'cgroup.memory=nokmem', 'transparent_hugepage=never'];
@@ -110,14 +116,17 @@ function memoryArguments({ ramBytes, cpus, nodes }: GuestJob): string[] {
 
 	if (nodes <= 1)
 		return total;
-	if (ramBytes % (nodes * KIB * KIB) !== 0 || cpus % nodes !== 0)
+	if (ramBytes % (nodes * KIB * KIB) !== 0)
 		throw new OracleError('usage', `a machine with ${nodes} nodes: its memory must be ` +
-			`a multiple of ${nodes} MiB and its CPUs of ${nodes}`);
-	const each = cpus / nodes;
-	return [...total, ...Array.from({ length: nodes }, (_, i) => [
-		'-object', `memory-backend-ram,id=ram${i},size=${ramBytes / nodes / KIB}K`,
-		'-numa', `node,nodeid=${i},memdev=ram${i},cpus=${i * each}-${(i + 1) * each - 1}`,
-	]).flat()];
+			`a multiple of ${nodes} MiB`);
+	/* The first ones have one more, or the only ones. */
+	const firstCpu = (node: number) => Math.ceil(node * cpus / nodes);
+	return [...total, ...Array.from({ length: nodes }, (_, i) => {
+		const first = firstCpu(i), last = firstCpu(i + 1) - 1;
+		return ['-object', `memory-backend-ram,id=ram${i},size=${ramBytes / nodes / KIB}K`,
+			'-numa', `node,nodeid=${i},memdev=ram${i}` +
+				(last < first ? '' : `,cpus=${first}-${last}`)];
+	}).flat()];
 }
 
 /* -- One at a time, or two --------------------------------------------------------------------- */
@@ -361,7 +370,8 @@ export async function bootGuest(
 		} catch (error) {
 			throw cacheError(folder, error);
 		}
-		const commandLine = [...qemuCommand(), ...QEMU_FIXED,
+		const commandLine = [...qemuCommand(),
+			...(job.cpus === 1 ? ONE_CPU : MORE_CPUS), ...QEMU_FIXED,
 			'-cpu', job.cpu ?? CPU_DEFAULT, ...memoryArguments(job),
 			'-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
 			'-chardev', `file,id=console,path=${at('console')}`, '-serial', 'chardev:console',
@@ -374,7 +384,7 @@ export async function bootGuest(
 				{ stdio: ['ignore', 'ignore', 'pipe'], detached: true });
 			const end = await watch(child, output, console, job);
 			return { output: end.output, console: end.console, ...judge(end),
-				exitCode: end.exitCode, commandLine,
+				exitCode: end.exitCode, commandLine, determined: job.cpus === 1,
 				seconds: (performance.now() - begun) / 1000 };
 		} catch (error) {
 			throw error instanceof OracleError || !codeOf(error) ? error
