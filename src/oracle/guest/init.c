@@ -331,6 +331,8 @@ static void task_main(long slot)
 	S->ready = 1;
 	for (;;) {
 		sys_kill(sys_getpid(), SIGSTOP);
+		/* init is told that it goes on, and runs for that: now, not after a statement. */
+		settle();
 		S->me = slot;
 		run();
 	}
@@ -834,13 +836,23 @@ static void reap(void)
 }
 
 /*
- * QEMU's TLB is as large as what was used of it lately; what does not fit is forgotten, which a
- * real one of 1,536 entries would not do with so few pages. Use so many before a task begins.
+ * QEMU's TLB is as large as what was used of it lately: at a flush it doubles if it was nearly full.
+ * What does not fit is forgotten, which a real one of 1,536 entries would not do with so few pages.
+ * So use more and more of it, with a flush between (the kernel flushes all for more than 33 pages),
+ * before a task begins.
  */
 static void widen_tlb(void)
 {
-	for (unsigned long p = STACKS; p < STACKS + 1536 * PAGE; p += PAGE)
-		(void)*(volatile char *)p;
+	const unsigned long far = STACKS + 2048 * PAGE, size = 64 * PAGE;
+
+	for (unsigned long pages = 64; pages <= 2048; pages *= 2) {
+		for (unsigned long p = STACKS; p < STACKS + pages * PAGE; p += PAGE)
+			(void)*(volatile char *)p;
+		if (pages == 2048)
+			break;
+		sys_mprotect(far, size, PROT_READ);
+		sys_mprotect(far, size, PROT_READ | PROT_WRITE);
+	}
 }
 
 static void hand_to(int slot)
