@@ -128,8 +128,8 @@ describe('a process', () => {
 			VmSwap: 0 });
 		const more = a.mmap({ pages: 40, prot: 'rw', shared: false });
 		a.write(more);
-		expect(status()).toMatchObject({ VmSize: 256 + STACK, VmRSS: 57 * 4, RssAnon: 49 * 4,
-			RssShmem: 32 });
+		expect(status()).toMatchObject({ VmSize: 256 + STACK, VmRSS: 57 * 4,
+			RssAnon: 49 * 4, RssShmem: 32 });
 		expect(machine.readFile(`/proc/${a.pid}/statm`)).toBe('97 57 8 0 0 89 0\n');
 		a.munmap(more);
 		const rollup = machine.readFile(`/proc/${a.pid}/smaps_rollup`);

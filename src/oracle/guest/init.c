@@ -836,7 +836,7 @@ static void reap(void)
 }
 
 /*
- * QEMU's TLB is as large as what was used of it lately: at a flush it doubles if it was nearly full.
+ * QEMU's TLB is as large as what was used of it lately: a flush doubles it if it was nearly full.
  * What does not fit is forgotten, which a real one of 1,536 entries would not do with so few pages.
  * So use more and more of it, with a flush between (the kernel flushes all for more than 33 pages),
  * before a task begins.
