@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmmu oracle: the commands around real kernels. */
+/* vmmu oracle: the commands around real kernels; judge.ts has those that run programs. */
 import { buildPrepatch } from '../oracle/build.ts';
 import { cacheFolder } from '../oracle/cache.ts';
 import type { OracleError } from '../oracle/fault.ts';
@@ -7,11 +7,14 @@ import { fetchKernels, knownKernels, PREPATCH, SERIES, type Fetched } from '../o
 import { doctor, toolVersions, type Purpose } from '../oracle/tools.ts';
 import { didYouMean, oneOf } from '../sim/litmus/source.ts';
 import { UsageError, parseArguments } from './arguments.ts';
+import { oracleDiff, oracleRecord, oracleRun } from './judge.ts';
 import { print } from './output.ts';
+import { EX_FAILED, EX_OK, EX_USAGE } from './programs.ts';
 import { withProgress } from './progress.ts';
 import { json } from './report.ts';
 
-const EX_OK = 0, EX_FAILED = 1, EX_SKIPPED = 4, EX_USAGE = 64;
+/* kselftest's for a skipped test */
+const EX_SKIPPED = 4;
 
 /** The exit status for what went wrong around a real kernel; 4 is kselftest's for a skipped test. */
 export function oracleStatus({ kind }: OracleError): number {
@@ -109,6 +112,7 @@ function diagnose(words: readonly string[]): number {
 
 const SUBCOMMANDS: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
 	fetch, doctor: diagnose, 'build-prepatch': build,
+	run: oracleRun, diff: oracleDiff, record: oracleRecord,
 };
 
 /** `vmmu oracle SUBCOMMAND ...` */

@@ -22,7 +22,7 @@ export interface SeenStatement {
 export type SeenEnd =
 	/** To the last statement. */
 	| 'whole'
-	/** No further than before the statement with this place. */
+	/** The statement with this place did not come to its end, or what it showed is lost. */
 	| { readonly atPlace: number; readonly reason: string };
 
 /** What a run showed: an entry for each statement that ran, in order. */
@@ -57,7 +57,7 @@ export interface RealRuns {
 
 /** Why a program cannot run, or not be compared, on a real kernel. */
 export interface Incomparable {
-	/** The statement whose meaning a real kernel does not have; its place in the program. */
+	/** Place of the statement that has no meaning there; -1: of the program as a whole. */
 	readonly place: number;
 	/** `at is the emulator's alone` */
 	readonly reason: string;
