@@ -54,12 +54,14 @@ async function sides(options: Parameters<typeof findJudge>[1] & {
 const valueText = (value: unknown): string => value === undefined ? 'nothing' : String(value);
 
 /* What each showed, as lines. */
-function outcomes({ theirs, ours, first }: Finding): string[] {
-	const both = [...(theirs ? [[theirs.kernel, first.theirs] as const] : []),
-		[ours.kernel, first.ours] as const];
+function outcomes({ theirs, ours, first, undetermined }: Finding): string[] {
+	const both = undetermined
+		? [['first', undetermined.theirs], ['then', undetermined.ours]] as const
+		: [...(theirs ? [[theirs.kernel, first.theirs] as const] : []),
+			[ours.kernel, first.ours] as const];
 	const width = Math.max(...both.map(([kernel]) => kernel.length)) + 2;
 
-	return [`${first.field}:`, ...both.flatMap(([kernel, value]) =>
+	return [`${(undetermined ?? first).field}:`, ...both.flatMap(([kernel, value]) =>
 		wrap(valueText(value), WIDTH - width - 8).map((line, i) =>
 			`  ${(i ? '' : kernel).padEnd(width)}${line}`))];
 }
@@ -103,16 +105,13 @@ export async function fuzz(words: readonly string[]): Promise<number> {
 		seed, count, statements, judge, kernels, limit, onProgress,
 		real: options.append === undefined ? {} : { append: options.append },
 		onFinding(finding) {
-			if (finding.undetermined) {
-				lines.push(`seed ${finding.seed}: undetermined: two runs on ` +
-					`${finding.theirs!.kernel} differ`);
-				return;
-			}
-			const { program, first, shrunk } = finding;
-			const { span, text } = program.statements[first.place]!;
-			lines.push(`seed ${finding.seed}, line ${span.line}: ${text}`,
+			const { program, first, shrunk, undetermined } = finding;
+			const { span, text } = program.statements[(undetermined ?? first).place]!;
+			lines.push(`seed ${finding.seed}, line ${span.line}: ${text}` +
+				(undetermined ? `: undetermined, two runs on ` +
+					`${finding.theirs!.kernel} differ` : ''),
 				...outcomes(finding).map((line) => `    ${line}`));
-			if (!shrunk && limit === 0)
+			if (undetermined || !shrunk && limit === 0)
 				return;
 			const path = join(folder, `fuzz-${finding.seed}.litmus`);
 			writeWhole(path, litmusOf(finding, again(finding.seed)));
@@ -146,7 +145,7 @@ function findingJson(
 ): object {
 	const { span, text } = program.statements[first.place]!;
 
-	return { seed, undetermined, shrunk, file: files.get(seed) ?? null, line: span.line, text,
+	return { seed, undetermined: undetermined !== undefined, shrunk, file: files.get(seed) ?? null, line: span.line, text,
 		field: first.field, theirs: theirs
 			? { kernel: theirs.kernel, value: first.theirs ?? null } : null,
 		ours: { kernel: ours.kernel, value: first.ours ?? null }, source };

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { compare, failures, seenAt, type Divergence } from '../oracle/compare.ts';
 import { hold, type Held, type Judge } from '../oracle/judge.ts';
 import { runOurs } from '../oracle/ours.ts';
-import { writeRecording } from '../oracle/recording.ts';
+import { recordingName, writeRecording } from '../oracle/recording.ts';
 import type { Incomparable, SeenRun } from '../oracle/types.ts';
 import { parseKernel, type Kernel } from '../sim/kernels.ts';
 import type { Program } from '../sim/litmus/ast.ts';
@@ -228,7 +228,6 @@ export async function oracleDiff(words: readonly string[]): Promise<number> {
 /* -- record ----------------------------------------------------------------------------------- */
 
 const DIR = 'test/oracle/recordings';
-const nameOf = (file: string): string => basename(file).replace(/\.litmus$/, '');
 
 /** vmmu oracle record */
 export async function oracleRecord(words: readonly string[]): Promise<number> {
@@ -237,11 +236,11 @@ export async function oracleRecord(words: readonly string[]): Promise<number> {
 		{ ...JUDGE_OPTIONS, kernel: 'value', dir: 'value' } as const, words);
 	const sources = files.map((file) => file === '-' ? new Uint8Array() : readInput(file));
 	const twice = files.find((file, i) =>
-		files.findIndex((other) => nameOf(other) === nameOf(file)) !== i);
+		files.findIndex((other) => recordingName(other) === recordingName(file)) !== i);
 	if (twice !== undefined || files.includes('-'))
 		throw new UsageError(twice === undefined
 			? `${command}: -: expected a file, whose name the recording gets`
-			: `${command}: two programs are called ${nameOf(twice)}; expected one`);
+			: `${command}: two programs are called ${recordingName(twice)}; expected one`);
 	expectFiles(command, files);
 	const programs = sources.map((source, i) => parseLitmus(source, files[i]!));
 	const judge = await findJudge(command, options);
@@ -270,7 +269,7 @@ export async function oracleRecord(words: readonly string[]): Promise<number> {
 			return;
 		}
 		const path = writeRecording(options.dir ?? DIR, {
-			name: nameOf(program.file), on: basename(judge.name),
+			name: recordingName(program.file), on: basename(judge.name),
 			emulated: kernel.name, commandLine, tools, run,
 			source: Buffer.from(sources[programs.indexOf(program)]!).toString() });
 		const { fields, different } = compare(program, run, runOurs(program, kernel));

@@ -41,8 +41,8 @@ export interface Finding extends Difference {
 	readonly seed: number;
 	readonly source: string;
 	readonly program: Program;
-	/** Two runs of the real kernel differ as well. */
-	readonly undetermined: boolean;
+	/** Where two runs of the real kernel differ themselves: `ours` is the second. */
+	readonly undetermined: Divergence | undefined;
 	readonly shrunk: boolean;
 }
 
@@ -100,19 +100,23 @@ class Runner {
 		return first && { kernel, theirs, ours, first };
 	}
 
-	/* Which of these a real kernel does not run the same way twice: other programs came before. */
+	/*
+	 * Which of these a real kernel does not run the same way twice, and where: the second time
+	 * other programs come before.
+	 */
 	async undetermined(
 		found: readonly { readonly program: Program; readonly theirs: SeenRun | undefined }[],
-	): Promise<Set<Program>> {
+	): Promise<Map<Program, Divergence>> {
 		const { judge, real = {} } = this.#options;
 		const asked = found.filter(({ theirs }) => theirs).toReversed();
 
 		if (!judge?.real || asked.length === 0)
-			return new Set();
+			return new Map();
 		const { runs } = await judge.run(asked.map(({ program }) => program), real);
-		return new Set(asked.filter(({ program, theirs }, i) =>
-			compare(program, theirs!, runs[i]!).different > 0)
-			.map(({ program }) => program));
+		return new Map(asked.flatMap(({ program, theirs }, i) => {
+			const { first } = compare(program, theirs!, runs[i]!);
+			return first ? [[program, first] as const] : [];
+		}));
 	}
 
 	async shrunk(finding: Finding): Promise<Finding> {
@@ -126,7 +130,7 @@ class Runner {
 
 		/* One that only shows in company stays as it is. */
 		return difference ? { ...difference, seed, source: smallest, program: small,
-			undetermined: false, shrunk: true } : finding;
+			undetermined: undefined, shrunk: true } : finding;
 	}
 }
 
@@ -163,7 +167,7 @@ export async function fuzzCampaign(options: CampaignOptions): Promise<Campaign> 
 		const undetermined = await runner.undetermined(found);
 		for (const one of found) {
 			let finding: Finding = { ...one, shrunk: false,
-				undetermined: undetermined.has(one.program) };
+				undetermined: undetermined.get(one.program) };
 			onProgress?.(`seed ${one.seed}`);
 			if (!finding.undetermined &&
 				findings.filter(({ shrunk }) => shrunk).length < limit)

@@ -52,6 +52,8 @@ export const NOT_COMPARED: readonly NotCompared[] = [
 		why: 'where in memory a page lies is chance' },
 	{ area: 'trace field', names: ['classzone', 'reclaim_idx'],
 		why: "the number of the highest zone, by the kernel's configuration" },
+	{ area: 'run', names: ['the flags of the zero page'],
+		why: 'one page for all programs of a boot; that it is the zero page is compared' },
 	{ area: 'run', names: ['task, CPU, flags and time of a trace line'],
 		why: 'they say when, not what; lines are compared from the name of the event on' },
 	{ area: 'run', names: ['the words of a refusal and of a failed expectation'],
@@ -132,13 +134,17 @@ function isComparable(expectation: Expectation): boolean {
 	}
 }
 
+const ZERO_PAGE = 'ZERO_PAGE';
+const flagsText = (flags: readonly string[]): string =>
+	flags.includes(ZERO_PAGE) ? ZERO_PAGE : flags.join(' ');
+
 function outcomeFields(statement: Statement, outcome: Outcome, first: FirstShown): Field[] {
 	switch (outcome.kind) {
 	case 'refused': return [['error', outcome.error]];
 	case 'show':
 		return [...Object.entries(outcome.counts)
 			.filter(([key]) => !PAGES_LEFT_OUT.has(key)),
-			...(outcome.flags ? [['flags', outcome.flags.join(' ')] as const] : [])];
+			...(outcome.flags ? [['flags', flagsText(outcome.flags)] as const] : [])];
 	case 'stat': return statFields(outcome.values);
 	case 'trace': return traceFields('line', outcome.lines);
 	case 'notifiers': return outcome.lines.map((line, i): Field => [`line[${i}]`, line]);

@@ -3,7 +3,7 @@
  * Recordings: what a program showed on a real kernel, in a file, so that the emulator can be held
  * against it without one. JSON, laid out for diff(1): a statement a line, its trace lines below it.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync }
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync }
 	from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { KernelNameError, parseKernel, type Kernel } from '../sim/kernels.ts';
@@ -16,7 +16,7 @@ import type { SeenRun, SeenStatement } from './types.ts';
 export const RECORDING_SCHEMA = 1;
 
 export interface Recording {
-	/** Of the program: its file without folder and `.litmus`. */
+	/** Of the program: recordingName(). */
 	readonly name: string;
 	/** The real kernel as the oracle calls it: `5.10`. */
 	readonly on: string;
@@ -40,9 +40,20 @@ export class RecordingError extends Error {
 	}
 }
 
+/**
+ * The name of a program: its path without `.litmus`, below the last folder called litmus, if there
+ * is one.
+ */
+export function recordingName(file: string): string {
+	const path = file.replace(/\.litmus$/, '').split('/');
+	const below = path.lastIndexOf('litmus');
+
+	return (below < 0 ? path.slice(-1) : path.slice(below + 1)).join('/');
+}
+
 /** `foreign-half.5.10.json` */
 export function recordingFile({ name, on }: Pick<Recording, 'name' | 'on'>): string {
-	return `${name}.${basename(on)}.json`;
+	return `${name}.${on}.json`;
 }
 
 /* -- Writing ---------------------------------------------------------------------------------- */
@@ -125,8 +136,15 @@ export function writeWhole(path: string, text: string): void {
 /** Write a recording into a folder. @returns its path. @throws RecordingError */
 export function writeRecording(folder: string, recording: Recording): string {
 	const path = join(folder, recordingFile(recording));
+	const text = recordingText(recording);
 
-	writeWhole(path, recordingText(recording));
+	try {
+		mkdirSync(dirname(path), { recursive: true });
+	} catch (error) {
+		throw new RecordingError(path, `not written: ${(error as Error).message}`,
+			{ cause: error });
+	}
+	writeWhole(path, text);
 	return path;
 }
 

@@ -71,6 +71,10 @@ function union(candidates: readonly Candidate[]): Edit {
 	return merged;
 }
 
+/* Sizes of runs of statements in one round; of edits that go, how many are tried together. */
+const SIZES_AT_ONCE = 16, KEPT = 0.75;
+const LOOKS = /^(?:show|stat|trace|cat|expect) /;
+
 class Shrinker {
 	readonly #shows: StillShows;
 	/* What was asked about, and did not show it. */
@@ -102,12 +106,14 @@ class Shrinker {
 
 	/* Take the best of these edits, several at once if they go together. */
 	async round(edits: readonly Edit[]): Promise<boolean> {
-		const good = await this.#ask(edits.map((edit) => apply(this.lines, edit)));
+		const good = (await this.#ask(edits.map((edit) => apply(this.lines, edit))))
+			.toSorted((a, b) => isLess(a.lines, b.lines) ? -1 : 1);
 
 		if (good.length === 0)
 			return false;
+		/* All, all but some, the best two ... */
 		const together: Candidate[] = [];
-		for (let n = good.length; n > 1; n = Math.floor(n / 2))
+		for (let n = good.length; n > 1; n = Math.floor(n * KEPT))
 			together.push(apply(this.lines, union(good.slice(0, n))));
 		const all = [...await this.#ask(together), ...good];
 		this.lines = all.reduce((best, one) => isLess(one.lines, best) ? one.lines : best,
@@ -115,17 +121,36 @@ class Shrinker {
 		return true;
 	}
 
-	/* Leave out runs of statements, halves first. */
-	async statements(from: number): Promise<void> {
-		for (let size = from; size >= 1;) {
+	/* All that only looks, but for the last statement, which shows it. */
+	async looks(): Promise<void> {
+		const last = this.lines.length - 1;
+		const looking = this.lines.flatMap((line, at) => at < last && LOOKS.test(line) ? [at] : []);
+		const edit = (lines: readonly number[]): Edit =>
+			new Map(lines.map((at) => [at, undefined]));
+
+		await this.round([edit(looking),
+			edit(looking.slice(looking.length >> 1)),
+			edit(looking.slice(0, looking.length >> 1))]);
+	}
+
+	/* Leave out runs of statements, of several sizes at once: a round costs a boot. */
+	async statements(): Promise<void> {
+		for (let most = 2; ;) {
+			const { length } = this.lines;
 			const edits: Edit[] = [];
-			for (let at = 0; at < this.lines.length; at += size)
-				edits.push(new Map(Array.from({ length: size },
-					(_, i) => [at + i, undefined])));
-			if (!await this.round(edits))
-				size = size === 1 ? 0 : Math.ceil(size / 2);
+			for (let parts = most; parts < most * SIZES_AT_ONCE; parts *= 2) {
+				const size = Math.max(1, Math.floor(length / parts));
+				for (let at = 0; at < length; at += size)
+					edits.push(new Map(Array.from(
+						{ length: Math.min(size, length - at) },
+						(_, i) => [at + i, undefined])));
+			}
+			if (await this.round(edits))
+				most = Math.max(2, most / 2);
+			else if (most * SIZES_AT_ONCE / 2 >= length)
+				return;
 			else
-				size = Math.min(size, Math.ceil(this.lines.length / 2));
+				most *= SIZES_AT_ONCE;
 		}
 	}
 
@@ -138,7 +163,7 @@ class Shrinker {
 
 /* Smaller numbers in place of one. */
 const less = (n: number): number[] =>
-	[...new Set([1, n >> 1, n - 1])].filter((one) => one >= 1 && one < n);
+	[...new Set([1, 2, n >> 2, n >> 1, n * 3 >> 2, n - 1])].filter((one) => one >= 1 && one < n);
 
 /* A line with one thing in it smaller. */
 function smaller(line: string): string[] {
@@ -178,8 +203,9 @@ function smaller(line: string): string[] {
 export async function shrink(source: string, shows: StillShows): Promise<string> {
 	const shrinker = new Shrinker(source, shows);
 
-	await shrinker.statements(Math.ceil(shrinker.lines.length / 2));
+	await shrinker.looks();
+	await shrinker.statements();
 	await shrinker.numbers();
-	await shrinker.statements(1);
+	await shrinker.statements();
 	return textOf(shrinker.lines);
 }
