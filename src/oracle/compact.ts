@@ -5,10 +5,11 @@
  */
 import type { Action, Expectation, Program, RangeRef, Statement, StatementKind }
 	from '../sim/litmus/ast.ts';
+import { PAGE_SIZE } from '../arch/page.ts';
 import { filePath } from '../sim/litmus/knobs.ts';
 import { isFor } from '../sim/litmus/runner.ts';
 import { kernelHas, type Kernel } from '../sim/kernels.ts';
-import { ADVICE } from '../sim/machine.ts';
+import { ADVICE, MACHINE_DEFAULTS } from '../sim/machine.ts';
 import { MEMCG_MEMORY_RECLAIM } from '../lib/commits.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE }
 	from '../mm/mmap.ts';
@@ -117,13 +118,33 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 	}
 }
 
+/*
+ * Bytes of swap from which the first slot is that of a whole cluster (SWAPFILE_CLUSTER, 512 pages),
+ * the first of which has the header in it: below, slots are given from a random one on.
+ */
+const SWAP_DETERMINED = 2 * 512 * PAGE_SIZE;
+
+/* Whether swap-ins read no more than the page that they are for, from the first one on. */
+function readsOnePage({ statements }: Program): boolean {
+	for (const statement of statements) {
+		if (statement.kind === 'knob' && statement.path === 'vm.page-cluster')
+			return statement.value === '0' && statements.every((other) =>
+				other.kind !== 'knob' || other.path !== 'vm.page-cluster' ||
+				other.value === '0');
+		if (statement.kind === 'read' || statement.kind === 'write' ||
+		    statement.kind === 'reclaim')
+			return false;
+	}
+	return true;
+}
+
 /**
  * What keeps a program from a real kernel, or its outcome there from being determined.
  * @param kernel what that kernel is here, for the guards
  * @returns empty if nothing does
  */
 export function incomparable(program: Program, kernel: Kernel): Incomparable[] {
-	const { cpus = 1, nodes = 1, pcid = false } = program.machine;
+	const { cpus, nodes, pcid, swap } = { ...MACHINE_DEFAULTS, ...program.machine };
 	const found: Incomparable[] = [];
 
 	if (cpus > 1)
@@ -131,6 +152,9 @@ export function incomparable(program: Program, kernel: Kernel): Incomparable[] {
 	if (nodes > 1)
 		found.push({ place: -1,
 			reason: 'where pages lie on several nodes is undetermined' });
+	if (swap > 0 && swap < SWAP_DETERMINED && !readsOnePage(program))
+		found.push({ place: -1, reason: 'which slots of a swap of less than 4M lie together ' +
+			'is random; without vm.page-cluster = 0 that decides what is read ahead' });
 	if (pcid)
 		found.push({ place: -1, reason: "QEMU's own CPU has no PCIDs" });
 	program.statements.forEach((statement, place) => {

@@ -968,32 +968,49 @@ static void swap_on(unsigned long pages)
 		trouble("swapon", "/dev/ram0", err);
 }
 
+/* Write pages of a file, and swap them out in their order. */
+static void swap_out(unsigned long pages)
+{
+	long fd = sys_memfd_create("swapping", 0);
+
+	sys_ftruncate(fd, pages * PAGE);
+	sys_mmap(COLD + PAGE, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	sys_close(fd);
+	for (unsigned long i = 1; i <= pages; i++)
+		*(volatile char *)(COLD + i * PAGE) = 1;
+	drain_cpu();
+	sys_madvise(COLD + PAGE, pages * PAGE, MADV_PAGEOUT);
+}
+
+static void swap_off(unsigned long pages)
+{
+	sys_munmap(COLD + PAGE, pages * PAGE);
+	sys_swapoff("/dev/ram0");
+}
+
 /*
  * How many pages swapin_nr_pages() reads ahead depends on the swap-ins before, of all programs.
  * Bring it to where it is when a kernel has booted: four hits since the last swap-in. Pages of a
  * file are swapped out in order and read back: five that are far apart, until one page is read at a
  * time; then the next one to the last, which reads one ahead; then windows of 4 and 8, with so many
  * of the pages that were read ahead used as the next step needs.
+ *
+ * So does whether swap slots go through caches: get_swap_page() turns them on when there are many
+ * free slots, and off, as they are at boot, when there are few.
  */
-static void forget_readahead(void)
+static void forget_swapping(void)
 {
 	static const char order[] = { 0, 8, 16, 24, 33, 34, 35, 40, 41, 42, 43, 48, 49, 50, 51,
 		52 };
-	long fd;
 
 	swap_on(16384);
-	fd = sys_memfd_create("readahead", 0);
-	sys_ftruncate(fd, 64 * PAGE);
-	sys_mmap(COLD + PAGE, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-	for (int i = 0; i < 64; i++)
-		*(volatile char *)(COLD + (i + 1) * PAGE) = 1;
-	drain_cpu();
-	sys_madvise(COLD + PAGE, 64 * PAGE, MADV_PAGEOUT);
+	swap_out(64);
 	for (unsigned i = 0; i < sizeof(order); i++)
 		(void)*(volatile char *)(COLD + (order[i] + 1) * PAGE);
-	sys_munmap(COLD + PAGE, 64 * PAGE);
-	sys_close(fd);
-	sys_swapoff("/dev/ram0");
+	swap_off(64);
+	swap_on(64);
+	swap_out(1);
+	swap_off(1);
 }
 
 static void prepare(struct args *a)
@@ -1007,7 +1024,7 @@ static void prepare(struct args *a)
 	S->last_place = -1;
 	for (unsigned i = 0; i < sizeof(defaults) / sizeof(*defaults); i++)
 		must(defaults[i].path, defaults[i].value);
-	forget_readahead();
+	forget_swapping();
 	swap_on(swap);
 	/* Batches of LRU pages, callbacks of RCU, works: all done before it begins. */
 	for (int i = 0; i < 10; i++)
