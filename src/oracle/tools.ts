@@ -108,13 +108,6 @@ interface Need {
 	readonly present?: () => boolean;
 }
 
-/* gcc prints the path of a file that it finds, else the name as it was given. */
-function compilerFinds(file: string): boolean {
-	const { status, stdout } = processes().spawnSync('gcc', [`-print-file-name=${file}`],
-		{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-	return status === 0 && isAbsolute(stdout.trim());
-}
-
 /* Whether the preprocessor finds a header. */
 function compilerIncludes(header: string): boolean {
 	return processes().spawnSync('gcc', ['-E', '-x', 'c', '-'],
@@ -125,10 +118,6 @@ function compilerIncludes(header: string): boolean {
 const RUN: readonly Need[] = [
 	{ name: 'qemu-system-x86_64', use: 'boots the kernels', package: 'qemu-system-x86' },
 	{ name: 'gcc', use: 'compiles the guest program', package: 'gcc' },
-	{ name: 'libc.a', use: 'the C library, for a static guest program', package: 'libc6-dev',
-		present: () => compilerFinds('libc.a') },
-	{ name: 'linux/kvm.h', use: "the kernel's headers for programs", package: 'linux-libc-dev',
-		present: () => compilerIncludes('linux/kvm.h') },
 ];
 const FETCH: readonly Need[] = [
 	{ name: 'apt-get', use: 'gets packages, from the source that this machine uses',

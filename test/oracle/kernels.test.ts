@@ -224,19 +224,15 @@ describe('building', () => {
 describe('tools', () => {
 	test('what is missing, and the one command for it', () => {
 		process.env['PATH'] = join(box.folder, 'bin');
-		box.fake('gcc', 'case $1 in -print-file-name=*) echo /usr/lib/libc.a;; esac');
+		expect(doctor(['run']).install).toMatch(/ qemu-system-x86 gcc$/);
+		box.fake('gcc', '');
 		const { tools, install } = doctor(['run']);
 
 		expect(tools.filter(({ present }) => !present).map(({ name }) => name))
 			.toEqual(['qemu-system-x86_64']);
 		expect(install).toMatch(
 			/^(sudo )?apt-get install -y --no-install-recommends qemu-system-x86$/);
-		/* A compiler without a static C library prints the name as it was asked. */
-		box.fake('gcc', 'case $1 in -print-file-name=*) echo libc.a;; *) exit 1;; esac');
-		expect(doctor(['run']).install).toMatch(
-			/ qemu-system-x86 libc6-dev linux-libc-dev$/);
 		box.fake('qemu-system-x86_64', '');
-		box.fake('gcc', 'case $1 in -print-file-name=*) echo /usr/lib/libc.a;; esac');
 		expect(doctor(['run']).install).toBeUndefined();
 	});
 
