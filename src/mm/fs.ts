@@ -12,7 +12,7 @@ import { xa_empty } from '../lib/xarray.ts';
 import { PAGE_SIZE } from '../arch/page.ts';
 import { FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
 import { DISKFS_AOPS, SHMEM_AOPS } from './a_ops.ts';
-import { diskfs_evict_inode } from './diskfs.ts';
+import { diskfs_bdev, diskfs_evict_inode } from './diskfs.ts';
 import { GFP_HIGHUSER_MOVABLE } from './gfp.ts';
 import { address_spaces, files, inodes, NULL, type address_space, type file, type inode, type page }
 	from './mm_types.ts';
@@ -143,6 +143,14 @@ export function fput(file: file): void {
 /** @ported v5.10 include/linux/fs.h */
 export function file_inode(f: file): inode {
 	return files.f_inode[f];
+}
+
+/**
+ * The device that a file is written back to, as a number; 0 for noop_backing_dev_info.
+ * @custom include/linux/backing-dev.h:inode_to_bdi(): by the device itself
+ */
+export function inode_to_bdi(inode: inode): number {
+	return inodes.i_sb[inode] === DISKFS_SB ? diskfs_bdev(inode) : 0;
 }
 
 /** Bytes. @ported v5.10 include/linux/fs.h */
