@@ -79,7 +79,7 @@ const cases: [name: string, source: string, line: number, column: number, ...say
 	['an offset beyond the file', 'memfd f 4\ntask a\na: m = mmap f 4 r shared offset=1', 3, 13,
 		'has 4 pages, not 5'],
 	['an offset of anonymous memory', 'task a\na: m = mmap anon 4 r shared offset=1', 2, 13,
-		'of a memfd only'],
+		'of a memfd or file only'],
 	['a protection', 'task a\na: m = mmap anon 4 wr shared', 2, 20, 'expected r, rw, rx'],
 	['neither shared nor private', 'task a\na: m = mmap anon 4 rw', 2, 22,
 		"expected 'shared' or 'private'"],
