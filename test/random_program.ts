@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Random litmus programs, valid by construction: the same seed gives the same program. */
-import { ADVICE } from '../src/sim/litmus/ast.ts';
+import { ADVICE, FILE_ADVICE } from '../src/sim/litmus/ast.ts';
 import { POINTS } from '../src/lib/points.ts';
 
 /* mulberry32 */
@@ -26,10 +26,13 @@ export function randomProgram(seed: number, statements: number): string {
 	const below = generator(seed);
 	const pick = <T>(of: readonly T[]): T => of[below(of.length)]!;
 	const chance = (percent: number): boolean => below(100) < percent;
+	const nodes = 1 + below(2);
 	const lines = [`machine ram=${pick([64, 96])}M swap=${pick([0, 1, 16])}M ` +
-		`cpus=${1 + below(3)} pcid=${below(2)} seed=${seed}`, 'cgroup A', 'cgroup B',
-		'memfd f 24', 'memfd g 9'];
-	const memfds = [{ name: 'f', pages: 24 }, { name: 'g', pages: 9 }];
+		`cpus=${1 + below(3)} nodes=${nodes} io=${pick(['now', 'now', 'later'])} ` +
+		`pcid=${below(2)} seed=${seed}`, 'cgroup A', 'cgroup B',
+		'memfd f 24', 'memfd g 9', 'file h 30'];
+	const memfds = [{ name: 'f', pages: 24 }, { name: 'g', pages: 9 }, { name: 'h', pages: 30 }];
+	const swap = { made: false, on: false };
 	const tasks: Task[] = [];
 	let names = 0;
 
@@ -39,7 +42,7 @@ export function randomProgram(seed: number, statements: number): string {
 		tasks.push({ name, mappings: [] });
 		lines.push(`task ${name}${cgroup}`);
 	};
-	const range = ({ name, pages }: Mapping): string => {
+	const range = ({ name, pages }: { name: string; pages: number }): string => {
 		if (chance(50))
 			return name;
 		const first = below(pages), last = first + below(pages - first);
@@ -57,7 +60,14 @@ export function randomProgram(seed: number, statements: number): string {
 		return `${task.name}: ` + pick([
 			() => `madvise ${r} ${pick(ADVICE)}`,
 			() => `clear_refs ${pick([1, 1, 2, 3, 4])}`,
-			() => `mlock ${r}`, () => `munlock ${r}`,
+			() => `mlock ${r}${pick(['', ' onfault'])}`, () => `munlock ${r}`,
+			() => pick(['mlockall current', 'mlockall current onfault', 'munlockall',
+				'munlockall']),
+			() => `pread ${range({ name: 'h', pages: 30 })}`,
+			() => `pwrite ${range({ name: 'h', pages: 30 })} ${below(256)}`,
+			() => `fadvise ${range({ name: 'h', pages: 30 })} ${pick(FILE_ADVICE)}`,
+			() => `migrate ${r} ${below(nodes)}${pick(['', ' all'])}`,
+			() => `idle ${r}${pick(['', ' check'])}`,
 			() => {
 				const prot = pick(['r', 'rw', 'rw', 'none']);
 				mapping.readable = prot !== 'none';
@@ -108,7 +118,18 @@ export function randomProgram(seed: number, statements: number): string {
 			lines.push(`${pick(['A', 'B'])}/memory.${pick(['max', 'high', 'low', 'min',
 				'swap.max'])} = ${pick(['max', 'max', '1M', '256K', '64K'])}`);
 		} else if (kind < 51) {
-			lines.push(`vm.swappiness = ${pick([0, 10, 60, 100])}`);
+			lines.push(pick([() => `vm.swappiness = ${pick([0, 10, 60, 100])}`,
+				() => 'vm.drop_caches = 1', () => 'sync', () => 'fsync h',
+				() => 'compact', () => `complete ${1 + below(9)}`,
+				() => `truncate ${pick(['f 24', 'g 9', 'h 30', 'h 20', 'f 12'])}`,
+				() => {
+					const size = swap.made ? '' : ' 1M';
+					const on = swap.on;
+					swap.made = true;
+					swap.on = !on;
+					return on ? 'swapoff s' : `swapon s${size}`;
+				},
+			])());
 		} else if (kind < 55) {
 			const body = deed(task);
 			if (body)

@@ -153,7 +153,7 @@ export const STAT_KEYS: readonly string[] = ['anon', 'file', 'shmem', 'inactive_
 export const ADVICE: Readonly<Record<string, number>> = {
 	normal: 0, random: 1, sequential: 2, willneed: 3, dontneed: 4, free: 8, remove: 9,
 		dontfork: 10,
-	dofork: 11, cold: 20, pageout: 21,
+	dofork: 11, wipeonfork: 18, keeponfork: 19, cold: 20, pageout: 21,
 };
 
 /** What posix_fadvise(2) can be told, by name. */

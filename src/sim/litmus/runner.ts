@@ -187,6 +187,16 @@ export class Runner {
 			{ path, ...(slot < 0 ? {} : { of: { name: name!, slot } }) }));
 	}
 
+	/** Where a mapping is now, by its name with its task's: `a.m`. @throws MachineError */
+	rangeOf(name: string): Range {
+		const slot = this.program.mappingNames.lastIndexOf(name);
+		const { pid, start, pages } = state.mapping(slot);
+
+		if (slot < 0 || !pid)
+			throw new MachineError(`mapping ${name}`, ENOENT);
+		return { pid, start, pages };
+	}
+
 	/** Place of the statement that runs next. */
 	get place(): number {
 		return state.nextStatement.v;
