@@ -31,7 +31,8 @@ export function randomProgram(seed: number, statements: number): string {
 		`cpus=${1 + below(3)} nodes=${nodes} io=${pick(['now', 'now', 'later'])} ` +
 		`pcid=${below(2)} seed=${seed}`, 'cgroup A', 'cgroup B',
 		'memfd f 24', 'memfd g 9', 'file h 30'];
-	const memfds = [{ name: 'f', pages: 24 }, { name: 'g', pages: 9 }, { name: 'h', pages: 30 }];
+	const memfds = [{ name: 'f', pages: 24 }, { name: 'g', pages: 9 },
+		{ name: 'h', pages: 30 }];
 	const swap = { made: false, on: false };
 	const tasks: Task[] = [];
 	let names = 0;

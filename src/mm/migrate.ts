@@ -9,6 +9,7 @@
 import { BUG_ON, VM_BUG_ON_PAGE } from '../lib/bug.ts';
 import { EACCES, EAGAIN, EBUSY, EFAULT, ENODEV, ENOENT, ENOMEM } from '../lib/errno.ts';
 import { list_add_tail, list_del, list_empty } from '../lib/list.ts';
+import { point, scheduling_point } from '../lib/points.ts';
 import { list_head_enter, list_head_leave } from '../lib/stack.ts';
 import { list_heads, type list_head } from '../lib/struct.ts';
 import { xa_load, xa_mk_pointer, xa_store } from '../lib/xarray.ts';
@@ -63,6 +64,8 @@ export const MIGRATE_ASYNC = 0, MIGRATE_SYNC_LIGHT = 1, MIGRATE_SYNC = 2;
 export const MIGRATEPAGE_SUCCESS = 0;
 
 const { next } = list_heads;
+
+const UNMAPPED = point('__unmap_and_move.unmapped');
 
 /** Where a page is to go, or NULL. */
 type new_page_t = (page: page) => page;
@@ -367,6 +370,7 @@ function __unmap_and_move(page: page, newpage: page, force: boolean, mode: numbe
 						TTU_IGNORE_ACCESS);
 					page_was_mapped = true;
 				}
+				scheduling_point(UNMAPPED, page, -1);
 
 				if (!page_mapped(page))
 					rc = move_to_new_page(newpage, page, mode);

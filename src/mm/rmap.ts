@@ -85,6 +85,8 @@ const { flush_required, writable: ubc_writable } = tlb_ubcs;
 
 const PAGE_REFERENCED_RETURN = point('page_referenced.return');
 const RANGE_START_RETURN = point('try_to_unmap_one.range_start.return');
+const RMAP_LOCKED = point('rmap_walk.locked');
+const PTE_LOCKED = point('try_to_unmap_one.pte_locked');
 const PTE_CLEARED = point('try_to_unmap_one.pte_cleared');
 const RANGE_END = point('try_to_unmap_one.range_end');
 const TRY_TO_UNMAP_FLUSH = point('try_to_unmap_flush');
@@ -937,6 +939,10 @@ export function try_to_unmap_one(
 		const { pte } = pvmw;
 		const subpage = pte_pfn(ram[pte]!) as page;
 		address = pvmw.address;
+		const outer_mm = ptl_held_mm(), outer_address = ptl_held_address();
+		ptl_hold(mm, address);
+		scheduling_point(PTE_LOCKED, page, address);
+		ptl_release(outer_mm, outer_address);
 
 		if (!applied(MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS /* 013339df116c, v5.11 */) &&
 		    !(flags & TTU_IGNORE_ACCESS)) {
@@ -958,7 +964,6 @@ export function try_to_unmap_one(
 		} else {
 			pteval = ptep_clear_flush(vma, address, pte);
 		}
-		const outer_mm = ptl_held_mm(), outer_address = ptl_held_address();
 		ptl_hold(mm, address);
 		scheduling_point(PTE_CLEARED, page, address);
 		ptl_release(outer_mm, outer_address);
@@ -1144,6 +1149,7 @@ function rmap_walk_anon<A>(page: page, rwc: rmap_walk_control<A>, locked: boolea
 	}
 	if (!anon_vma)
 		return;
+	scheduling_point(RMAP_LOCKED, page, -1);
 
 	const pgoff_start = page_to_pgoff(page);
 	const pgoff_end = pgoff_start + thp_nr_pages(page) - 1;
@@ -1179,6 +1185,7 @@ function rmap_walk_file<A>(page: page, rwc: rmap_walk_control<A>, locked: boolea
 	const pgoff_end = pgoff_start + thp_nr_pages(page) - 1;
 	if (!locked)
 		i_mmap_lock_read(mapping);
+	scheduling_point(RMAP_LOCKED, page, -1);
 	for (let vma = vma_interval_tree_iter_first(mapping, pgoff_start, pgoff_end); vma;
 	     vma = vma_interval_tree_iter_next(vma, pgoff_start, pgoff_end)) {
 		const address = vma_address(page, vma);

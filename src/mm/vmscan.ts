@@ -109,6 +109,9 @@ const POINT_PAGE_LOCKED = point('shrink_page_list.page_locked');
 const POINT_ADD_TO_SWAP = point('shrink_page_list.add_to_swap.return');
 const POINT_TRY_TO_UNMAP = point('shrink_page_list.try_to_unmap.return');
 const POINT_PAGEOUT = point('shrink_page_list.pageout.return');
+const POINT_UNLOCK = point('shrink_page_list.unlock');
+const POINT_INACTIVE_PUTBACK = point('shrink_inactive_list.putback');
+const POINT_ACTIVE_PUTBACK = point('shrink_active_list.putback');
 const POINT_ISOLATE = point('isolate_lru_pages.return');
 const POINT_REMOVE_MAPPING = point('__remove_mapping');
 
@@ -672,6 +675,7 @@ function shrink_page_list(
 		break keep_locked;
 	}
 
+	scheduling_point(POINT_UNLOCK, page, -1);
 	unlock_page(page);
 						/* free_it: */
 						nr_reclaimed += nr_pages;
@@ -696,6 +700,7 @@ function shrink_page_list(
 				}
 			}
 			/* keep_locked: */
+			scheduling_point(POINT_UNLOCK, page, -1);
 			unlock_page(page);
 		}
 		/* keep: */
@@ -1001,6 +1006,7 @@ function shrink_inactive_list(
 
 	const nr_reclaimed = shrink_page_list(page_list, pgdat, sc, 0, stat, false);
 
+	scheduling_point(POINT_INACTIVE_PUTBACK, 0, -1);
 	move_pages_to_lru(lruvec, page_list);
 
 	__mod_node_page_state(pgdat, NR_ISOLATED_ANON + file, -nr_taken);
@@ -1090,6 +1096,7 @@ function shrink_active_list(
 		list_add(page_lru_node(page), l_inactive);
 	}
 
+	scheduling_point(POINT_ACTIVE_PUTBACK, 0, -1);
 	const nr_activate = move_pages_to_lru(lruvec, l_active);
 	const nr_deactivate = move_pages_to_lru(lruvec, l_inactive);
 	/* what is to be freed, all on one list */

@@ -743,8 +743,8 @@ function checkMemcgItem(
 					pnOf(one) * NR_CPUS * items + cpu * items + item]!;
 		}
 		/*
-		 * A page of the swap cache is not counted here, but when it migrates it is taken off
-		 * the one node and added to the other: migrate_page_move_mapping().
+		 * A page of the swap cache is not counted here, but when it migrates it is taken
+		 * off the one node and added to the other: migrate_page_move_mapping().
 		 */
 		if (item !== NR_FILE_PAGES || nodes === 1)
 			equal('memcg', () => `${what()} on node ${nid}`, onNode, countedOnNode);
@@ -959,7 +959,8 @@ function checkAnonVmas(): void {
 		const own = children.get(one) ?? 0, active = areas.get(one) ?? 0;
 		equal('anon_vma', `refcount of anon_vma ${one}`, anon_vmas.refcount[one],
 			refs.get(one) ?? 0);
-		equal('anon_vma', `num_children of anon_vma ${one}`, anon_vmas.num_children[one], own);
+		equal('anon_vma', `num_children of anon_vma ${one}`, anon_vmas.num_children[one],
+			own);
 		equal('anon_vma', `num_active_vmas of anon_vma ${one}`,
 			anon_vmas.num_active_vmas[one], active);
 		equal('anon_vma', `degree of anon_vma ${one}`, anon_vmas.degree[one], own + active);

@@ -13,7 +13,7 @@ function run(text: string, kernel: string): Runner {
 		{ onStatement: ({ machine }) => machine.checkInvariants() });
 }
 
-function holds(text: string, seen?: (runner: Runner) => void): void {
+function expectHolds(text: string, seen?: (runner: Runner) => void): void {
 	for (const kernel of ['v5.10', 'v5.10.223']) {
 		const runner = run(text, kernel);
 		expect(runner.observations.filter(({ outcome }) => isFailure(outcome))
@@ -25,8 +25,45 @@ function holds(text: string, seen?: (runner: Runner) => void): void {
 const SMALL = 'machine ram=32M swap=4M\n';
 const NO_READAHEAD = '/sys/block/ram1/queue/read_ahead_kb = 0\n';
 
+/* every hook was met */
+function met({ observations }: Runner): void {
+	expect(observations.filter(({ outcome }) => outcome.kind === 'never met')).toEqual([]);
+}
+
+describe('points', () => {
+	/* read twice, pages of a file are active; of active ones alone reclaim ages some */
+	test('where active pages are put back', () => expectHolds(`${SMALL}cgroup A
+		file f 64
+		task a cgroup=A
+		a: pread f
+		drain
+		a: pread f
+		drain
+		at shrink_active_list.putback: a: pread f[0..7]
+		reclaim A 16
+		a: m = mmap f 64 r shared
+		expect value a.m[0] = 1`, met));
+
+	/* munmap needs the lock of the anon_vma for writing: it waits for the end of the walk */
+	test('where rmap has its lock', () => expectHolds(`${SMALL}cgroup A
+		task a cgroup=A
+		a: m = mmap anon 80 rw private
+		a: write m 4
+		drain
+		a: clear_refs
+		at rmap_walk.locked m[3]: a: munmap m[3]
+		at try_to_unmap_one.pte_locked m[5]: a: write m[5] 9
+		at shrink_page_list.unlock m[6]: a: write m[6] 8
+		at shrink_inactive_list.putback: a: read m[0]
+		reclaim A 64
+		expect value a.m[5] = 9
+		expect value a.m[6] = 8
+		expect value a.m[0] = 4
+		expect m[3] present=0 swapped=0`, met));
+});
+
 describe('a file on the disk', () => {
-	test('has contents, and nothing in memory', () => holds(`${SMALL}file f 300
+	test('has contents, and nothing in memory', () => expectHolds(`${SMALL}file f 300
 		expect f cached=0
 		task a
 		a: m = mmap f 300 r shared
@@ -35,14 +72,14 @@ describe('a file on the disk', () => {
 		expect value a.m[299] = 44`));			/* 300 & 255 */
 
 	/* force_page_cache_ra() reads what was asked for, where there is no readahead */
-	test('is read without readahead', () => holds(`${SMALL}${NO_READAHEAD}file f 64
+	test('is read without readahead', () => expectHolds(`${SMALL}${NO_READAHEAD}file f 64
 		task a
 		a: pread f[5]
 		expect f cached=1
 		expect f[5] cached=1`));
 
 	/* POSIX_FADV_RANDOM: as many as the call asks for, at once */
-	test('is read at random', () => holds(`${SMALL}file f 64
+	test('is read at random', () => expectHolds(`${SMALL}file f 64
 		task a
 		a: fadvise f random
 		a: pread f[8..11]
@@ -52,7 +89,7 @@ describe('a file on the disk', () => {
 	 * 32 pages of readahead: the first window of one page is 4 (get_init_ra_size(1, 32): 1 * 4,
 	 * as 1 is at most 32 / 32); page 1, where it is marked, brings the next, twice as long
 	 */
-	test('is read ahead', () => holds(`${SMALL}file f 64
+	test('is read ahead', () => expectHolds(`${SMALL}file f 64
 		task a
 		a: pread f[0]
 		expect f cached=4
@@ -60,7 +97,7 @@ describe('a file on the disk', () => {
 		expect f cached=12`));
 
 	/* do_sync_mmap_readahead() reads 32 around; fault-around maps the aligned 16 of them */
-	test('is mapped around a fault', () => holds(`${SMALL}file f 64
+	test('is mapped around a fault', () => expectHolds(`${SMALL}file f 64
 		task a
 		a: m = mmap f 64 r shared
 		a: read m[0]
@@ -71,7 +108,7 @@ describe('a file on the disk', () => {
 		expect m present=17`));
 
 	/* VM_RAND_READ: neither; MADV_SEQUENTIAL: the whole of the limit from there on */
-	test('is mapped by advice', () => holds(`${SMALL}file f 64
+	test('is mapped by advice', () => expectHolds(`${SMALL}file f 64
 		/sys/kernel/debug/fault_around_bytes = 4096
 		task a
 		a: m = mmap f 64 r shared
@@ -82,14 +119,14 @@ describe('a file on the disk', () => {
 		a: read m[32]
 		expect f[32..63] cached=32`));
 
-	test('keeps what is written, through the cache and through a mapping', () => holds(
+	test('keeps what is written, through the cache and through a mapping', () => expectHolds(
 		`${SMALL}${NO_READAHEAD}file f 16
 		task a
 		a: pwrite f[0..3] 7
 		a: m = mmap f 16 rw shared
 		a: write m[4..5] 9
 		a: read m
-		expect m dirty=6			# page_mkwrite() has set those of the mapping
+		expect m dirty=6			# page_mkwrite() has set two
 		fsync f
 		expect m dirty=0
 		a: munmap m
@@ -101,7 +138,7 @@ describe('a file on the disk', () => {
 		expect value m[6] = 7`));			/* untouched: 6 + 1 */
 
 	/* dirty pages stay in the cache: only sync makes them go */
-	test('is dropped when it is clean', () => holds(`${SMALL}file f 16
+	test('is dropped when it is clean', () => expectHolds(`${SMALL}file f 16
 		task a
 		a: pwrite f 1
 		vm.drop_caches = 1
@@ -115,7 +152,7 @@ describe('a file on the disk', () => {
 		a: fadvise f[0..7] willneed
 		expect f cached=8`));
 
-	test('ends where it is truncated', () => holds(`${SMALL}file f 16
+	test('ends where it is truncated', () => expectHolds(`${SMALL}file f 16
 		task a
 		a: m = mmap f 16 rw shared
 		a: read m
@@ -125,7 +162,7 @@ describe('a file on the disk', () => {
 		a: read m[4]
 		expect errno SIGBUS`));
 
-	test('grows again with zeros', () => holds(`${SMALL}file f 16
+	test('grows again with zeros', () => expectHolds(`${SMALL}file f 16
 		truncate f 4
 		truncate f 16
 		task a
@@ -137,7 +174,7 @@ describe('a file on the disk', () => {
 	 * each task has its own open file: advice to a says nothing about what b reads, and a child
 	 * has its parent's
 	 */
-	test('is open once in each task', () => holds(`${SMALL}file f 64
+	test('is open once in each task', () => expectHolds(`${SMALL}file f 64
 		task a
 		task b
 		a: fadvise f random
@@ -149,7 +186,7 @@ describe('a file on the disk', () => {
 		c: pread f[0]
 		expect f cached=1`));
 
-	test('on a disk that takes its time', () => holds(`machine ram=32M swap=4M io=later
+	test('on a disk that takes its time', () => expectHolds(`machine ram=32M swap=4M io=later
 		file f 16
 		task a
 		a: pwrite f[0..3] 7
@@ -164,7 +201,7 @@ describe('a file on the disk', () => {
 		a: pread f[8..15]
 		expect value a.m[15] = 16`));
 
-	test('in a memfd, truncate', () => holds(`${SMALL}memfd f 8
+	test('in a memfd, truncate', () => expectHolds(`${SMALL}memfd f 8
 		task a
 		a: m = mmap f 8 rw shared
 		a: write m
@@ -174,7 +211,7 @@ describe('a file on the disk', () => {
 
 describe('swap devices', () => {
 	/* the device of the higher priority first; swapoff brings all back */
-	test('by priority', () => holds(`${SMALL}cgroup A
+	test('by priority', () => expectHolds(`${SMALL}cgroup A
 		task a cgroup=A
 		a: m = mmap anon 64 rw private
 		a: write m 5
@@ -194,14 +231,15 @@ describe('swap devices', () => {
 		const text = runner.observations.map(({ outcome }) =>
 			outcome.kind === 'cat' ? outcome.text : '').join('');
 		/* in order of priority; s has 255 pages besides its header, and took the 32 */
-		expect(text.split('\n').slice(1, 3).map((line) => line.split(/\s+/))).toMatchObject([
+		const lines = text.split('\n').slice(1, 3);
+		expect(lines.map((line) => line.split(/\s+/))).toMatchObject([
 			['/dev/ram2', 'partition', '1020', expect.any(String), '7'],
 			['/dev/ram0', 'partition', '4092', '0', '-2']]);
 	}));
 });
 
 describe('mlock', () => {
-	test('on fault', () => holds(`${SMALL}task a
+	test('on fault', () => expectHolds(`${SMALL}task a
 		a: m = mmap anon 8 rw private
 		a: mlock m onfault
 		expect m present=0
@@ -211,7 +249,7 @@ describe('mlock', () => {
 		expect m present=3 mlocked=0`));
 
 	/* MCL_CURRENT reads in all that there is, MCL_FUTURE what comes */
-	test('of all', () => holds(`${SMALL}task a
+	test('of all', () => expectHolds(`${SMALL}task a
 		a: m = mmap anon 8 rw private
 		a: mlockall current
 		expect m present=8 mlocked=8
@@ -245,7 +283,7 @@ describe('move_pages', () => {
 			.exec(runner.machine.readFile('/proc/vmstat'))![1]);
 
 	/* task a starts on CPU 1, of node 1, and so does its memory */
-	test('of anonymous memory', () => holds(`${NODES}task a
+	test('of anonymous memory', () => expectHolds(`${NODES}task a
 		a: m = mmap anon 8 rw private
 		a: write m 3
 		a: clear_refs 4
@@ -262,7 +300,7 @@ describe('move_pages', () => {
 	}));
 
 	/* a page that others map too is left alone, unless asked for */
-	test('of shared pages', () => holds(`${NODES}task a
+	test('of shared pages', () => expectHolds(`${NODES}task a
 		a: m = mmap anon 4 rw private
 		a: write m 3
 		a: fork b
@@ -276,7 +314,7 @@ describe('move_pages', () => {
 		expect(counter(runner, 'pgmigrate_success')).toBe(2);
 	}));
 
-	test('of files and shared memory, dirty and clean, and of cached swap', () => holds(`${NODES}
+	test('of files, shared memory and cached swap', () => expectHolds(`${NODES}
 		cgroup A
 		file f 8
 		memfd g 8
@@ -306,7 +344,7 @@ describe('move_pages', () => {
 	}));
 
 	/* add_page_for_migration() finds no page, or none on the LRU */
-	test('of what is not there', () => holds(`${NODES}task a
+	test('of what is not there', () => expectHolds(`${NODES}task a
 		a: m = mmap anon 4 rw private
 		a: migrate m 0
 		expect m present=0`, (runner) => {
@@ -314,7 +352,7 @@ describe('move_pages', () => {
 	}));
 
 	/* a mlocked page is unmapped for migration all the same, and mlocked at its new place */
-	test('of mlocked pages', () => holds(`${NODES}task a
+	test('of mlocked pages', () => expectHolds(`${NODES}task a
 		a: m = mmap anon 4 rw private
 		a: mlock m
 		a: migrate m 0
@@ -325,18 +363,21 @@ describe('move_pages', () => {
 	}));
 
 	/* between the entry's removal and the new one, others wait for the end of the migration */
-	test('while another task reads', () => holds(`${NODES}task a
+	test('while another task reads', () => expectHolds(`${NODES}task a
 		a: m = mmap anon 4 rw private
 		a: write m 6
 		a: fork b
 		at try_to_unmap_one.pte_cleared b.m[1]: b: read m
+		at __unmap_and_move.unmapped b.m[2]: b: write m[2..3] 5
 		a: migrate m 0 all
-		expect value b.m = 6`));
+		expect value a.m = 6
+		expect value b.m[0..1] = 6
+		expect value b.m[2..3] = 5`, met));
 });
 
 describe('idle pages', () => {
 	/* on one CPU without PCIDs, init's turn empties the TLB, so that an access is seen */
-	test('are so until they are looked at after an access', () => holds(`${SMALL}task a
+	test('are so until they are looked at after an access', () => expectHolds(`${SMALL}task a
 		a: m = mmap anon 4 rw private
 		a: write m
 		drain					# only pages on the LRU are marked
@@ -349,10 +390,10 @@ describe('idle pages', () => {
 		expect m[0] !idle`));
 
 	/*
-	 * Reclaim takes the mark of referenced pages away as well. They are the oldest, come back to
-	 * the head of the list once, and 32 others go before their second turn.
+	 * Reclaim takes the mark of referenced pages away as well. They are the oldest, come back
+	 * to the head of the list once, and 32 others go before their second turn.
 	 */
-	test('in reclaim', () => holds(`${SMALL}cgroup A
+	test('in reclaim', () => expectHolds(`${SMALL}cgroup A
 		task a cgroup=A
 		a: m = mmap anon 80 rw private
 		a: write m
@@ -365,7 +406,7 @@ describe('idle pages', () => {
 });
 
 describe('mremap', () => {
-	test('in place, elsewhere, and of what stays', () => holds(`${SMALL}task a
+	test('in place, elsewhere, and of what stays', () => expectHolds(`${SMALL}task a
 		a: m = mmap anon 4 rw private at=0x10000000
 		a: n = mmap anon 4 rw private at=0x10004000
 		a: write m 2
@@ -386,7 +427,7 @@ describe('mremap', () => {
 });
 
 describe('madvise', () => {
-	test('remove punches a hole, also for others', () => holds(`${SMALL}memfd f 8
+	test('remove punches a hole, also for others', () => expectHolds(`${SMALL}memfd f 8
 		task a
 		a: m = mmap f 8 rw shared
 		a: write m 5
@@ -397,7 +438,7 @@ describe('madvise', () => {
 		expect value b.m[2] = 0
 		expect value b.m[4] = 5`));
 
-	test('wipeonfork', () => holds(`${SMALL}task a
+	test('wipeonfork', () => expectHolds(`${SMALL}task a
 		a: m = mmap anon 4 rw private
 		a: write m 5
 		a: madvise m wipeonfork
@@ -409,7 +450,7 @@ describe('madvise', () => {
 });
 
 describe('files of a task', () => {
-	test('by its name', () => holds(`${SMALL}task a
+	test('by its name', () => expectHolds(`${SMALL}task a
 		a: m = mmap anon 4 rw private
 		a: write m
 		/proc/a/oom_score_adj = -500

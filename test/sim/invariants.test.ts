@@ -158,7 +158,9 @@ const BREAKS: readonly (readonly [invariant: string, how: string, it: () => void
 	['mm', 'stack_vm is off', () => { mms.stack_vm[mmOf(a)]++; }],
 	['mm', 'locked_vm is less than what is locked', () => { mms.locked_vm[mmOf(a)]--; }],
 	['anon_vma', 'a reference is leaked', () => { anon_vmas.refcount[anonVmaOf(anon)]++; }],
-	['anon_vma', 'a child is not counted', () => { anon_vmas.num_children[anonVmaOf(anon)]--; }],
+	['anon_vma', 'a child is not counted', () => {
+		anon_vmas.num_children[anonVmaOf(anon)]--;
+	}],
 	['anon_vma', 'an area is counted twice', () => {
 		anon_vmas.num_active_vmas[anonVmaOf(anon)]++;
 	}],

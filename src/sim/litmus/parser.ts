@@ -48,7 +48,8 @@ const SWAP_PRIO_MAX = 32767;
 const RESERVED = new Set([...STATEMENTS, ...TASK_STATEMENTS, 'init', 'anon',
 	'value', 'errno', SWAP]);
 /* Points that are about no one page. */
-const PAGELESS: readonly PointName[] = ['isolate_lru_pages.return', 'try_to_unmap_flush'];
+const PAGELESS: readonly PointName[] = ['isolate_lru_pages.return', 'try_to_unmap_flush',
+	'shrink_inactive_list.putback', 'shrink_active_list.putback'];
 
 class Parser {
 	readonly #file: string;
