@@ -13,6 +13,7 @@ import { ADVICE, MACHINE_DEFAULTS } from '../sim/machine.ts';
 import { MEMCG_MEMORY_RECLAIM } from '../lib/commits.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE }
 	from '../mm/mmap.ts';
+import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../mm/mremap.ts';
 import type { Incomparable } from './types.ts';
 
 /* Who runs a statement: a slot, or */
@@ -35,6 +36,8 @@ const pages = ({ slot, first, last }: RangeRef): readonly number[] =>
 const directed = ({ slot, first, last }: RangeRef): readonly number[] => [slot, first, last];
 const memoryStat = (cgroup: string): string => filePath(`${cgroup}/memory.stat`);
 
+const MLOCK_ONFAULT = 1;
+
 /* What the task or init does, by kind of statement: its words in the guest's program. */
 const ACTIONS: {
 	readonly [K in StatementKind]?: (action: Extract<Action, { kind: K }>) =>
@@ -54,10 +57,15 @@ const ACTIONS: {
 			(address === undefined ? 0 : MAP_FIXED),
 		offset, address ?? 0],
 	munmap: ({ range, forgets }) => [...pages(range), forgets ? 1 : 0],
-	mremap: ({ range, pages: count }) => [...pages(range), count],
+	truncate: ({ slot, pages: count }) => [slot, count],
+	mremap: ({ range, pages: count, mayMove, dontUnmap, address }) => [
+		...pages(range), count,
+		(mayMove ? MREMAP_MAYMOVE : 0) | (dontUnmap ? MREMAP_DONTUNMAP : 0) |
+			(address === undefined ? 0 : MREMAP_FIXED),
+		address ?? 0],
 	mprotect: ({ range, protection }) => [...pages(range), prot(protection)],
 	madvise: ({ range, advice }) => [...pages(range), ADVICE[advice]!],
-	mlock: ({ range }) => pages(range),
+	mlock: ({ range, onfault }) => [...pages(range), onfault ? MLOCK_ONFAULT : 0],
 	munlock: ({ range }) => pages(range),
 	read: ({ ranges }) => ranges.flatMap(directed),
 	write: ({ ranges, value }) => [value, ...ranges.flatMap(directed)],
@@ -94,13 +102,28 @@ function line(statement: Statement, tasks: Tasks): Line | undefined {
 	}
 	const words = ACTIONS[statement.kind] as
 		((action: Action) => readonly (string | number)[]) | undefined;
+
 	return words && { actor: statement.taskSlot ?? INIT,
 		words: [statement.kind, ...words(statement)] };
 }
 
+const COMPACTION = 'compaction moves pages by where they lie, which differs from boot to boot';
+
 /* Why a statement has no meaning on a real kernel. */
 function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 	switch (statement.kind) {
+	case 'file': case 'cached':
+		return 'the guest has no disk';
+	case 'compact':
+		return COMPACTION;
+	case 'mlockall':
+		return "a real task would lock its program's own pages too";
+	case 'migrate':
+		return 'the guest has one node';
+	case 'idle':
+		return 'kernels as they are packaged have no page_idle bitmap';
+	case 'swapon': case 'swapoff':
+		return 'the guest has one swap device, on from the start';
 	case 'at':
 		return "'at' stops the kernel in the middle of its work, " +
 			'which no real one lets be done';
@@ -109,12 +132,15 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 	case 'reclaim':
 		return statement.cgroup === '/' && !kernelHas(kernel, MEMCG_MEMORY_RECLAIM)
 			? 'this kernel has no file that reclaims from the root cgroup' : undefined;
-	case 'knob':
-		return statement.path === 'vm.compact_memory'
-			? 'compaction moves pages by where they lie, ' +
-				'which differs from boot to boot' : undefined;
-	default:
+	case 'knob': case 'cat':
+		if (statement.of || statement.path.startsWith('/sys/block/'))
+			return `the guest does not reach ${statement.path}`;
+		return statement.path === 'vm.compact_memory' ? COMPACTION : undefined;
+	case 'trace': case 'show': case 'stat': case 'expect':
 		return undefined;
+	default:
+		return ACTIONS[statement.kind] ? undefined
+			: `the guest has no '${statement.kind}'`;
 	}
 }
 
@@ -144,7 +170,7 @@ function readsOnePage({ statements }: Program): boolean {
  * @returns empty if nothing does
  */
 export function incomparable(program: Program, kernel: Kernel): Incomparable[] {
-	const { cpus, nodes, pcid, swap } = { ...MACHINE_DEFAULTS, ...program.machine };
+	const { cpus, nodes, pcid, swap, io } = { ...MACHINE_DEFAULTS, ...program.machine };
 	const found: Incomparable[] = [];
 
 	if (cpus > 1)
@@ -155,6 +181,8 @@ export function incomparable(program: Program, kernel: Kernel): Incomparable[] {
 	if (swap > 0 && swap < SWAP_DETERMINED && !readsOnePage(program))
 		found.push({ place: -1, reason: 'which slots of a swap of less than 4M lie together ' +
 			'is random; without vm.page-cluster = 0 that decides what is read ahead' });
+	if (io === 'later')
+		found.push({ place: -1, reason: 'a RAM disk completes requests at once' });
 	if (pcid)
 		found.push({ place: -1, reason: "QEMU's own CPU has no PCIDs" });
 	program.statements.forEach((statement, place) => {

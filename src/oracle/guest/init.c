@@ -300,6 +300,13 @@ static long do_memfd(struct args *a)
 	return err;
 }
 
+static long do_truncate(struct args *a)
+{
+	int fd = S->fd[number(a)] - 1;
+
+	return fd < 0 ? -EBADF : sys_ftruncate(fd, number(a) * PAGE);
+}
+
 static long do_close(struct args *a)
 {
 	int slot = number(a);
@@ -496,13 +503,14 @@ static long do_munmap(struct args *a)
 static long do_mremap(struct args *a)
 {
 	struct range r;
-	unsigned long pages;
+	unsigned long pages, flags;
 	long at;
 
 	if (!range(a, &r))
 		return -ENOENT;
 	pages = number(a);
-	at = sys_mremap(r.start, r.pages * PAGE, pages * PAGE, MREMAP_MAYMOVE);
+	flags = number(a);
+	at = sys_mremap(r.start, r.pages * PAGE, pages * PAGE, flags, number(a));
 	if (at < 0 && at > -4096)
 		return at;
 	S->map[r.slot].start = at;
@@ -527,8 +535,13 @@ static long do_madvise(struct args *a)
 static long do_mlock(struct args *a)
 {
 	struct range r;
+	long flags;
 
-	return range(a, &r) ? sys_mlock(r.start, r.pages * PAGE) : -ENOENT;
+	if (!range(a, &r))
+		return -ENOENT;
+	flags = number(a);
+	return flags ? sys_mlock2(r.start, r.pages * PAGE, flags)
+		: sys_mlock(r.start, r.pages * PAGE);
 }
 
 static long do_munlock(struct args *a)
@@ -612,6 +625,19 @@ static long do_knob(struct args *a)
 	return put_file(S->path, word_to(a, S->text, 64));
 }
 
+static int is_dead(int pid)
+{
+	struct pollfd p = { sys_pidfd_open(pid), POLLIN, 0 };
+	int dead;
+
+	if (p.fd < 0)
+		return 1;
+	sys_poll(&p, 1, 0);
+	dead = p.revents != 0;
+	sys_close(p.fd);
+	return dead;
+}
+
 /* -- What statements ask -------------------------------------------------------------------- */
 
 /* Of a page: none, swapped, else PRESENT and its kpageflags. */
@@ -653,6 +679,9 @@ static long do_show(struct args *a)
 
 	if (!range(a, &r))
 		return -ENOENT;
+	/* One that nobody has waited for yet still has a file. */
+	if (is_dead(S->map[r.slot].pid))
+		return -ESRCH;
 	put_text(put_number(put_text(S->path, "/proc/"), S->map[r.slot].pid), "/pagemap");
 	pagemap = sys_open(S->path, O_RDONLY, 0);
 	if (pagemap < 0)
@@ -712,7 +741,7 @@ static const struct statement {
 	int asks;
 } statements[] = {
 	{ "cgroup", do_cgroup }, { "rmdir", do_rmdir }, { "memfd", do_memfd },
-	{ "close", do_close }, { "task", do_task }, { "fork", do_fork }, { "move", do_move },
+	{ "close", do_close }, { "truncate", do_truncate }, { "task", do_task }, { "fork", do_fork }, { "move", do_move },
 	{ "mmap", do_mmap }, { "munmap", do_munmap }, { "mremap", do_mremap },
 	{ "mprotect", do_mprotect }, { "madvise", do_madvise }, { "mlock", do_mlock },
 	{ "munlock", do_munlock }, { "read", do_read }, { "write", do_write },
@@ -736,19 +765,6 @@ static void say_trace(int place)
 	}
 	if (n)
 		say_bytes("t", place, S->text, n);
-}
-
-static int is_dead(int pid)
-{
-	struct pollfd p = { sys_pidfd_open(pid), POLLIN, 0 };
-	int dead;
-
-	if (p.fd < 0)
-		return 1;
-	sys_poll(&p, 1, 0);
-	dead = p.revents != 0;
-	sys_close(p.fd);
-	return dead;
 }
 
 static void killed(int place, int slot)
