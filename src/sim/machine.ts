@@ -38,7 +38,7 @@ import { hasFile, readBytes, readText, writeText } from './files.ts';
 import { KPF, PAGEMAP_ENTRY_BYTES, pagemapFrame, type KpfName } from './formats.ts';
 import { traceMark, traceSwitch, traceText } from './ftrace.ts';
 import { checkInvariants } from './invariants.ts';
-import { parseKernel, type Kernel } from './kernels.ts';
+import { kernelChanges, parseKernel, type Kernel } from './kernels.ts';
 import { kpageflags, pagemapWords, pteYoung } from './pageinfo.ts';
 import * as sys from './syscalls.ts';
 
@@ -184,7 +184,7 @@ export function boot(options: MachineOptions = {}): Machine {
 	const kernel = typeof set.kernel === 'string' ? parseKernel(set.kernel) : set.kernel;
 
 	checkOptions(set);
-	mm_boot({ ramBytes: ram, cpus, nodes, commits: kernel.commits, seed, pcid });
+	mm_boot({ ramBytes: ram, cpus, nodes, commits: kernelChanges(kernel), seed, pcid });
 	actorsInit(stepBudget);
 	keepKernelName(kernel.name);
 	swap_bytes.v = swap;
