@@ -334,6 +334,43 @@ export const MM_DONT_PUT_PINNED_PAGES_INTO_THE_SWAP_CACHE = commit(
 		changes: 'Reclaim leaves an anonymous page alone that may be pinned ' +
 			'for DMA.',
 	});
+export const MM_REVERT_AVOID_WORKLOAD_STALLS_WHEN_LOWERING_MEMORY_HIGH = commit(
+	'e82553c10b08', 'v5.11', 'v5.10.16',
+	'Revert "mm: memcontrol: avoid workload stalls when lowering memory.high"', {
+		where: ['mm/memcontrol.c:memory_high_write'],
+		changes: 'memory.high is set before the reclaim that a write to it does.',
+	});
+export const MM_FIX_CLEAR_REFS_WRITE_LOCKING = commit(
+	'29a951dfb3c3', 'v5.11', 'v5.10.9',
+	'mm: fix clear_refs_write locking', {
+		where: ['fs/proc/task_mmu.c:clear_refs_write'],
+		changes: 'clear_refs holds mmap_lock for writing all the time.',
+	});
+export const MM_DONT_PLAY_GAMES_WITH_PINNED_PAGES_IN_CLEAR_PAGE_REFS = commit(
+	'9348b73c2e1b', 'v5.11', 'v5.10.9',
+	"mm: don't play games with pinned pages in clear_page_refs", {
+		where: ['fs/proc/task_mmu.c:clear_soft_dirty'],
+		changes: 'clear_refs 4 leaves pages alone that may be pinned.',
+	});
+export const MM_MMU_NOTIFIERS_PAIR_RANGE_END_WITH_RANGE_START = commit(
+	'c2655835fd8c', 'v5.12', 'v5.10.27',
+	'mm/mmu_notifiers: ensure range_end() is paired with range_start()', {
+		where: ['mm/mmu_notifier.c:mn_hlist_invalidate_range_start'],
+		changes: 'When a start fails, those that did start are told the end.',
+	});
+export const MM_FIX_SWAP_UNDERCOUNTING_IN_CGROUP2 = commit(
+	'2d1c498072de', 'v5.12', 'v5.10.20',
+	'mm: memcontrol: fix swap undercounting in cgroup2', {
+		where: ['mm/memcontrol.c:mem_cgroup_charge'],
+		changes: 'A page that is swapped in keeps the charge of its swap slot ' +
+			'as long as it has the slot.',
+	});
+export const MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY = commit(
+	'912efa17e512', 'v5.12', 'v5.10.20',
+	'mm: proc: Invalidate TLB after clearing soft-dirty page state', {
+		where: ['fs/proc/task_mmu.c:clear_refs_write'],
+		changes: 'clear_refs 4 flushes the TLB.',
+	});
 export const MM_FIX_OOMS_DUE_TO_PROPORTIONAL_MEMORY_LOW = commit(
 	'f56ce412a59d', 'v5.14', 'v5.10.61',
 	'mm: memcontrol: fix occasional OOMs due to proportional memory.low reclaim', {
@@ -348,52 +385,6 @@ export const MM_AVOID_DIVIDE_BY_ZERO_IN_MEMORY_LOW = commit(
 		changes: 'The divisor of the protected share is one page more.',
 		needs: [{ id: 'f56ce412a59d',
 			because: 'it changes the divisor where that put it' }],
-	});
-export const MM_FIX_RACE_BETWEEN_MADV_FREE_AND_DIRECT_IO = commit(
-	'6c8e2a256915', 'v5.17', 'v5.10.111',
-	'mm: fix race between MADV_FREE reclaim and blkdev direct IO read', {
-		where: ['mm/rmap.c:try_to_unmap_one'],
-		changes: 'A lazily freed page is discarded only if nobody but its ' +
-			'mappings holds it.',
-	});
-export const MM_MMU_NOTIFIERS_PAIR_RANGE_END_WITH_RANGE_START = commit(
-	'c2655835fd8c', 'v5.12', 'v5.10.27',
-	'mm/mmu_notifiers: ensure range_end() is paired with range_start()', {
-		where: ['mm/mmu_notifier.c:mn_hlist_invalidate_range_start'],
-		changes: 'When a start fails, those that did start are told the end.',
-	});
-export const MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY = commit(
-	'2555283eb40d', 'v6.0', 'v5.10.141',
-	'mm/rmap: Fix anon_vma->degree ambiguity leading to double-reuse', {
-		where: ['mm/rmap.c:anon_vma_clone'],
-		changes: 'Which anon_vma fork may reuse is decided by children and ' +
-			'areas apart.',
-	});
-export const MM_VMSCAN_FIX_EXTREME_OVERRECLAIM = commit(
-	'f53af4285d77', 'v6.1', 'v5.10.157',
-	'mm: vmscan: fix extreme overreclaim and swap floods', {
-		where: ['mm/vmscan.c:shrink_lruvec'],
-		changes: 'Reclaim stops when it has enough, also after its targets ' +
-			'were adjusted once.',
-	});
-export const MEMCG_MEMORY_RECLAIM = commit(
-	'94968384dde1', 'v5.19', undefined,
-	'memcg: introduce per-memcg reclaim interface', {
-		where: ['mm/memcontrol.c:memory_reclaim'],
-		changes: 'There is a file memory.reclaim.',
-	});
-export const MM_REVERT_AVOID_WORKLOAD_STALLS_WHEN_LOWERING_MEMORY_HIGH = commit(
-	'e82553c10b08', 'v5.11', 'v5.10.16',
-	'Revert "mm: memcontrol: avoid workload stalls when lowering memory.high"', {
-		where: ['mm/memcontrol.c:memory_high_write'],
-		changes: 'memory.high is set before the reclaim that a write to it does.',
-	});
-export const MM_FIX_SWAP_UNDERCOUNTING_IN_CGROUP2 = commit(
-	'2d1c498072de', 'v5.12', 'v5.10.20',
-	'mm: memcontrol: fix swap undercounting in cgroup2', {
-		where: ['mm/memcontrol.c:mem_cgroup_charge'],
-		changes: 'A page that is swapped in keeps the charge of its swap slot ' +
-			'as long as it has the slot.',
 	});
 export const MM_PAGEFAULT_OOM_DONT_FORCE_GLOBAL_OOM_FOR_DYING_TASKS = commit(
 	'0b28179a6138', 'v5.16', 'v5.10.80',
@@ -415,6 +406,13 @@ export const MEMCG_PROHIBIT_EXCEEDING_THE_LIMIT_OF_DYING_TASKS = commit(
 		changes: 'A task that is killed may not charge past the limit without ' +
 			'an end.',
 	});
+export const MM_FIX_RACE_BETWEEN_MADV_FREE_AND_DIRECT_IO = commit(
+	'6c8e2a256915', 'v5.17', 'v5.10.111',
+	'mm: fix race between MADV_FREE reclaim and blkdev direct IO read', {
+		where: ['mm/rmap.c:try_to_unmap_one'],
+		changes: 'A lazily freed page is discarded only if nobody but its ' +
+			'mappings holds it.',
+	});
 export const OOM_KILL_DELAY_THE_OOM_REAPER = commit(
 	'e4a38402c36e', 'v5.18', 'v5.10.113',
 	'oom_kill.c: futex: delay the OOM reaper to allow time for proper futex cleanup', {
@@ -426,24 +424,6 @@ export const MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED = commit(
 	"mm: don't skip swap entry even if zap_details specified", {
 		where: ['mm/memory.c:zap_pte_range'],
 		changes: 'Swap entries of private copies go too when a file is truncated.',
-	});
-export const MM_FIX_CLEAR_REFS_WRITE_LOCKING = commit(
-	'29a951dfb3c3', 'v5.11', 'v5.10.9',
-	'mm: fix clear_refs_write locking', {
-		where: ['fs/proc/task_mmu.c:clear_refs_write'],
-		changes: 'clear_refs holds mmap_lock for writing all the time.',
-	});
-export const MM_DONT_PLAY_GAMES_WITH_PINNED_PAGES_IN_CLEAR_PAGE_REFS = commit(
-	'9348b73c2e1b', 'v5.11', 'v5.10.9',
-	"mm: don't play games with pinned pages in clear_page_refs", {
-		where: ['fs/proc/task_mmu.c:clear_soft_dirty'],
-		changes: 'clear_refs 4 leaves pages alone that may be pinned.',
-	});
-export const MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY = commit(
-	'912efa17e512', 'v5.12', 'v5.10.20',
-	'mm: proc: Invalidate TLB after clearing soft-dirty page state', {
-		where: ['fs/proc/task_mmu.c:clear_refs_write'],
-		changes: 'clear_refs 4 flushes the TLB.',
 	});
 export const MM_MUNLOCK_RMAP_CALL_MLOCK_VMA_PAGE = commit(
 	'cea86fe246b6', 'v5.18', undefined,
@@ -462,6 +442,12 @@ export const MM_THP_SHRINK_PAGE_LIST_AVOID_SPLITTING_VM_LOCKED = commit(
 		needs: [{ id: 'cea86fe246b6',
 			because: 'it relies on the page being mlocked already' }],
 	});
+export const MEMCG_MEMORY_RECLAIM = commit(
+	'94968384dde1', 'v5.19', undefined,
+	'memcg: introduce per-memcg reclaim interface', {
+		where: ['mm/memcontrol.c:memory_reclaim'],
+		changes: 'There is a file memory.reclaim.',
+	});
 export const MM_DONT_BE_STUCK_TO_RMAP_LOCK_ON_RECLAIM_PATH = commit(
 	'6d4675e60135', 'v5.19', undefined,
 	"mm: don't be stuck to rmap lock on reclaim path", {
@@ -473,6 +459,20 @@ export const MM_DONT_BE_STUCK_TO_RMAP_LOCK_ON_RECLAIM_PATH = commit(
 		],
 		changes: 'Reclaim keeps a page whose rmap lock is contended; before, ' +
 			'it waited.',
+	});
+export const MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY = commit(
+	'2555283eb40d', 'v6.0', 'v5.10.141',
+	'mm/rmap: Fix anon_vma->degree ambiguity leading to double-reuse', {
+		where: ['mm/rmap.c:anon_vma_clone'],
+		changes: 'Which anon_vma fork may reuse is decided by children and ' +
+			'areas apart.',
+	});
+export const MM_VMSCAN_FIX_EXTREME_OVERRECLAIM = commit(
+	'f53af4285d77', 'v6.1', 'v5.10.157',
+	'mm: vmscan: fix extreme overreclaim and swap floods', {
+		where: ['mm/vmscan.c:shrink_lruvec'],
+		changes: 'Reclaim stops when it has enough, also after its targets ' +
+			'were adjusted once.',
 	});
 export const MM_MEMCG_FIX_STALE_PROTECTION_OF_RECLAIM_TARGET_MEMCG = commit(
 	'adb8213014b2', 'v6.2', undefined,
