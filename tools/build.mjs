@@ -4,16 +4,17 @@
  *	dist/vmmu.js	the command; its dependencies are in it, so that it starts fast
  *	dist/index.js	the API
  *	dist/types	its declarations
+ *	dist/oracle	what they read at run time: the guest's C source, a kernel configuration
  * Exit status 1 where a source file does not compile or does not type-check.
  * --if-stale builds only where a source is newer than the last build: npm runs `prepare` not only
  * at installation, but also at the first npx in a directory.
  */
 import { build } from 'esbuild';
 import { spawn } from 'node:child_process';
-import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { entries } from './entries.mjs';
+import { entries, shipped } from './entries.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -75,6 +76,11 @@ for (const result of results) {
 		console.error(`build: ${result.reason.message}`);
 		process.exitCode = 1;
 	}
+}
+for (const name of shipped) {
+	const path = join(root, 'src/oracle', name);
+	if (existsSync(path))
+		cpSync(path, join(root, 'dist/oracle', name), { recursive: true });
 }
 if (results[0].status === 'fulfilled')
 	chmodSync(join(root, command.output), 0o755);

@@ -4,3 +4,6 @@ export const entries = /** @type {const} */ ({
 	command: { source: 'src/cli/main.ts', output: 'dist/vmmu.js' },
 	api: { source: 'src/index.ts', output: 'dist/index.js' },
 });
+
+/** Files and folders of src/oracle that are no TypeScript; the build copies them to dist/oracle. */
+export const shipped = ['prepatch.config', 'guest'];

@@ -12,6 +12,7 @@ usage: vmmu COMMAND ...
   hash FILE|SNAPSHOT      the name of a state: equal states, equal names
   diff SNAPSHOT SNAPSHOT  the fields in which two states differ
   kernels                 the kernels and commits that are modelled
+  oracle COMMAND          real kernels under QEMU, as judges
   help [COMMAND]          this, or more about a command
   --version
 
@@ -20,8 +21,8 @@ The language of litmus programs is in docs/litmus.md.
   vmmu run test/litmus/foreign-half.litmus --kernel v5.10.223 --kernel v5.10.223-013339df116c
   vmmu help run
 
-Exit status: 0 all held, 1 an expectation failed, 64 wrong usage or a wrong program,
-70 a defect of vmmu, 74 the output could not be written.
+Exit status: 0 all held, 1 an expectation failed, 4 a tool or a real kernel that is needed is not
+there, 64 wrong usage or a wrong program, 70 a defect of vmmu, 74 the output could not be written.
 `;
 
 const KERNEL = `\
@@ -97,6 +98,43 @@ Print the fields in which two snapshots differ, one a line; exit status 1 if the
   vmmu show test/litmus/window.litmus --at 12 --save a
   vmmu show test/litmus/window.litmus --at 13 --save b
   vmmu diff a b
+`,
+	oracle: `\
+usage: vmmu oracle COMMAND ...
+
+Real kernels under QEMU's own emulation (no /dev/kvm is needed), as judges of what vmmu says.
+
+  fetch [KERNEL]...       get Debian's kernels, through this machine's own package source
+  build-prepatch          build the kernel before 013339df116c
+  doctor                  what is missing, and the command that installs it
+
+They are kept in VMMU_CACHE, or vmmu/ in XDG_CACHE_HOME, or ~/.cache/vmmu. docs/oracle.md says more.
+
+  vmmu oracle doctor
+  vmmu oracle fetch 5.10
+  vmmu help oracle fetch
+`,
+	'oracle fetch': `\
+usage: vmmu oracle fetch [5.10|6.1|6.12|7.2]... [--json]
+
+Get Debian's kernels into the cache, all of them or those named, and unpack them. They come through
+the package source that this machine's apt uses, in an apt state of their own: the machine's lists
+stay as they are. About 20 to 40 MB each.
+
+  vmmu oracle fetch 5.10
+`,
+	'oracle build-prepatch': `\
+usage: vmmu oracle build-prepatch [--json]
+
+Build 5.10-prepatch into the cache: the packaged 5.10 with 013339df116c taken out by a kernel
+argument. Takes 3.5 GB of disk while it runs, and about 10 minutes on two CPUs; one that is cut off
+goes on the next time.
+`,
+	'oracle doctor': `\
+usage: vmmu oracle doctor [--json]
+
+Say which tools are there and which are missing, the command that installs them, and which kernels
+are in the cache. Exit status 1 if a tool is missing that fetching or running needs.
 `,
 	kernels: `\
 usage: vmmu kernels [--json]

@@ -10,23 +10,26 @@ import { COMMITS } from '../lib/commits.ts';
 import { SnapshotError, diff, formatDifference } from '../lib/snapshot.ts';
 import { trace_first } from '../lib/trace.ts';
 import { TRACE_EVENTS } from '../mm/trace_vmscan.ts';
-import { KernelNameError, STABLE_MAX, parseKernel, type Kernel } from '../sim/kernels.ts';
+import { KernelNameError, STABLE_MAX, type Kernel } from '../sim/kernels.ts';
 import { Machine, MachineError } from '../sim/machine.ts';
 import type { Program } from '../sim/litmus/ast.ts';
 import { filePath } from '../sim/litmus/knobs.ts';
-import { parseLitmus } from '../sim/litmus/parser.ts';
 import { ResumeError, StatementBug, runProgram, type Runner } from '../sim/litmus/runner.ts';
 import { LitmusError, didYouMean, oneOf } from '../sim/litmus/source.ts';
+import { OracleError } from '../oracle/fault.ts';
+import { RecordingError } from '../oracle/recording.ts';
 import { UsageError, parseArguments } from './arguments.ts';
-import { OutputError, complain, print, readInput, reasonOf, wantsColours } from './output.ts';
+import { OutputError, complain, print, readInput, reasonOf } from './output.ts';
+import { fuzz } from './fuzz.ts';
 import { helpText } from './help.ts';
+import { oracle, oracleStatus } from './oracle.ts';
+import { DEFAULT_KERNEL, EX_FAILED, EX_IOERR, EX_OK, EX_SOFTWARE, EX_USAGE, kernelsOf,
+	readProgram, styleOf } from './programs.ts';
 import { json, runsJson, runsKtap } from './report.ts';
 import { machineJson, machineText } from './state.ts';
-import { PLAIN, Table, wrap, type Style } from './table.ts';
-import { failureLines, shellWord, type Run } from './text.ts';
+import { PLAIN, Table, wrap } from './table.ts';
+import { failureLines, shellWord, traceText, type Run } from './text.ts';
 
-const EX_OK = 0, EX_FAILED = 1, EX_USAGE = 64, EX_SOFTWARE = 70, EX_IOERR = 74;
-const DEFAULT_KERNEL = 'v5.10.223';
 const DIFFERENCES_MAX = 200;
 
 /* A defect, with the line that shows it again. */
@@ -36,17 +39,6 @@ class Defect extends Error {
 		this.name = 'Defect';
 	}
 }
-
-const kernelsOf = (names: readonly string[]): Kernel[] => {
-	const twice = names.find((name, i) => names.indexOf(name) !== i);
-
-	if (twice !== undefined)
-		throw new UsageError(`--kernel ${twice} is given twice`);
-	return (names.length ? names : [DEFAULT_KERNEL]).map(parseKernel);
-};
-
-const readProgram = (file: string): Program =>
-	parseLitmus(readInput(file), file === '-' ? '<stdin>' : file);
 
 /* Run, with a defect told as one. */
 function attempt(reproduce: string, run: () => Runner): Runner {
@@ -150,18 +142,6 @@ function checkEvents(names: readonly string[]): void {
 		throw new UsageError(`run: --events: ${odd} is no trace event; expected ` +
 			oneOf([...known].filter((name) => !name.includes(':'))) +
 			didYouMean(odd, known));
-}
-
-/* Each kernel's lines below a comment, if there are several. */
-function traceText(runs: readonly Run[], withFile: boolean): string {
-	return runs.map(({ file, kernel, traceLines }) =>
-		(runs.length > 1 ? `# ${withFile ? `${file} ` : ''}${kernel}\n` : '') +
-		traceLines.map((line) => `${line}\n`).join('')).join('');
-}
-
-/* Colours on a terminal only. */
-async function styleOf(): Promise<Style> {
-	return wantsColours() ? (await import('picocolors')).default.createColors(true) : PLAIN;
 }
 
 /* -- show, cat, hash: a program run up to a line ----------------------------------------------- */
@@ -286,11 +266,12 @@ function kernels(words: readonly string[]): number {
 /* -- The command ------------------------------------------------------------------------------ */
 
 const COMMANDS: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
-	run, show, cat, hash, diff: diffSnapshots, kernels,
+	run, show, cat, hash, diff: diffSnapshots, kernels, oracle, fuzz,
 };
 
-function help(command?: string): number {
-	const text = helpText(command);
+/* The help on a command, or on a command of that. */
+function help(command?: string, subcommand?: string): number {
+	const text = helpText(`${command} ${subcommand}`) ?? helpText(command);
 
 	if (text === undefined)
 		throw new UsageError(
@@ -313,7 +294,7 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
 		throw new UsageError(`expected a command: ${oneOf(Object.keys(COMMANDS))}; ` +
 			'vmmu --help says more');
 	case '--help': case '-h': return help();
-	case 'help': return help(words[0]);
+	case 'help': return help(words[0], words[1]);
 	case '--version': case '-V':
 		print(`vmmu ${version()}\n`);
 		return EX_OK;
@@ -321,7 +302,7 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
 	const called = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
 	const options = words.slice(0, words.includes('--') ? words.indexOf('--') : undefined);
 	if (called && (options.includes('--help') || options.includes('-h')))
-		return help(command);
+		return help(command, words[0]);
 	if (!called)
 		throw new UsageError(command.startsWith('-')
 			? `${command} is no option here; expected a command, --help or --version`
@@ -341,7 +322,11 @@ function failure(error: unknown): number {
 		complain(`vmmu: ${error.message}`);
 		return EX_USAGE;
 	}
-	if (error instanceof OutputError) {
+	if (error instanceof OracleError) {
+		complain(`vmmu: ${error.message}`);
+		return oracleStatus(error);
+	}
+	if (error instanceof OutputError || error instanceof RecordingError) {
 		complain(`vmmu: ${error.message}`);
 		return EX_IOERR;
 	}

@@ -24,7 +24,7 @@ export interface Run {
 }
 
 /** Ids of the commits of a run's kernel. */
-export function commitIds({ commits }: Run): string[] {
+export function commitIds({ commits }: Pick<Run, 'commits'>): string[] {
 	return commits.map((nr) => COMMITS[nr]!.id);
 }
 
@@ -151,4 +151,11 @@ export function failureLines(run: Run): string[] {
 	return run.observations.filter(({ outcome }) => isFailure(outcome)).map((seen) =>
 		`${placeOf(run.file, seen)}: ${seen.statement.text}: ` +
 		`${gotText(seen, lineOf)}`);
+}
+
+/** The trace lines of runs, each kernel's below a comment if there are several. */
+export function traceText(runs: readonly Run[], withFile: boolean): string {
+	return runs.map(({ file, kernel, traceLines }) =>
+		(runs.length > 1 ? `# ${withFile ? `${file} ` : ''}${kernel}\n` : '') +
+		traceLines.map((line) => `${line}\n`).join('')).join('');
 }

@@ -16,12 +16,12 @@ import { BLKDEV_RAM, blkdev_add } from '../mm/blkdev.ts';
 import { ROOT_CGROUP, cgroup_get_from_path, cgroup_mkdir, cgroup_rmdir } from '../mm/cgroup.ts';
 import { current, nr_cpu_ids, smp_processor_id } from '../mm/current.ts';
 import { FAULT_OOM, FAULT_SIGKILL, FAULT_WOULD_BLOCK, fault_result } from '../mm/fault.ts';
-import { find_task_by_vpid, init_task } from '../mm/fork.ts';
+import { exec_init, find_task_by_vpid, init_task } from '../mm/fork.ts';
 import { ram_bytes } from '../mm/fs.ts';
 import { GFP_KERNEL } from '../mm/gfp.ts';
 import { ROOT_MEM_CGROUP, type cgroup } from '../mm/memcontrol_types.ts';
 import { mm_boot, RAM_BYTES_MIN } from '../mm/mm_init.ts';
-import { pages, tasks, type page, type task_struct } from '../mm/mm_types.ts';
+import { tasks, type page, type task_struct } from '../mm/mm_types.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE }
 	from '../mm/mmap.ts';
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../mm/mremap.ts';
@@ -67,7 +67,8 @@ export interface MachineOptions {
 	/** Trace events that are on: systems or names. Default those of `vmscan`. */
 	readonly events?: readonly string[];
 }
-const DEFAULTS = {
+/** What a machine is unless it is told otherwise. */
+export const MACHINE_DEFAULTS = {
 	ram: 512 * MiB, swap: 64 * MiB, cpus: 1, nodes: 1, kernel: 'v5.10.223', pcid: false,
 		seed: 1,
 	stepBudget: 1e8, events: ['vmscan'],
@@ -104,7 +105,10 @@ export interface MmapOptions {
 	readonly pgoff?: number;
 }
 
-/** Of the pages of a range, how many are what; the first six as in /proc/kpageflags. */
+/**
+ * Of the pages of a range, how many are what; from `lru` on as in /proc/kpageflags, and of the zero
+ * page nothing.
+ */
 export interface PageCounts {
 	present: number;
 	swapped: number;
@@ -179,12 +183,13 @@ function checkOptions(o: Required<Omit<MachineOptions, 'kernel'>>): void {
  * @throws RangeError for an option that no machine can have, KernelNameError
  */
 export function boot(options: MachineOptions = {}): Machine {
-	const set = { ...DEFAULTS, ...options };
+	const set = { ...MACHINE_DEFAULTS, ...options };
 	const { ram, swap, cpus, nodes, pcid, seed, stepBudget, events } = set;
 	const kernel = typeof set.kernel === 'string' ? parseKernel(set.kernel) : set.kernel;
 
 	checkOptions(set);
 	mm_boot({ ramBytes: ram, cpus, nodes, commits: kernelChanges(kernel), seed, pcid });
+	exec_init();
 	actorsInit(stepBudget);
 	keepKernelName(kernel.name);
 	swap_bytes.v = swap;
@@ -648,6 +653,10 @@ export class Machine {
 			const flags = kpageflags(pfn);
 			const bit = (name: KpfName): number => hasFlag(flags, name) ? 1 : 0;
 			counts.present++;
+			counts.young += pteYoung(task, range.start + i * PAGE_SIZE) ? 1 : 0;
+			/* Its flags are what all that ever ran has left there. */
+			if (hasFlag(flags, 'ZERO_PAGE'))
+				return;
 			counts.lru += bit('LRU');
 			counts.active += bit('ACTIVE');
 			counts.referenced += bit('REFERENCED');
@@ -657,7 +666,6 @@ export class Machine {
 			counts.mlocked += bit('MLOCKED');
 			counts.anon += bit('ANON');
 			counts.swapcache += bit('SWAPCACHE');
-			counts.young += pteYoung(task, range.start + i * PAGE_SIZE) ? 1 : 0;
 		});
 		return counts;
 	}

@@ -2,11 +2,11 @@
 /* The command as it is shipped: bundled anew from the sources, run as a process. */
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { entries } from '../../tools/entries.mjs';
+import { entries, shipped } from '../../tools/entries.mjs';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -31,6 +31,11 @@ export async function command(): Promise<Command> {
 		bundle: true, platform: 'node', format: 'esm', target: 'node20.19',
 		logLevel: 'error' });
 	copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
+	for (const name of shipped) {
+		const from = join(root, 'src/oracle', name);
+		if (existsSync(from))
+			cpSync(from, join(folder, 'dist/oracle', name), { recursive: true });
+	}
 	/* Beside the bundle, so that node takes it for a module. */
 	const { PATH = '' } = process.env;
 	const run = (

@@ -20,6 +20,8 @@ import { kernelHas, type Kernel } from '../kernels.ts';
 import { BlockedError, Machine, MachineError, STAT_KEYS, StepBudgetError, boot, type PageCounts,
 	type Range, type Task } from '../machine.ts';
 import type { Action, Expectation, Program, RangeRef, Statement } from './ast.ts';
+import { checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
+	from './expect.ts';
 import { filePath } from './knobs.ts';
 import { isInRange } from './match.ts';
 import * as state from './state.ts';
@@ -96,6 +98,11 @@ export function isAsking({ kind }: Statement): boolean {
 	return ASKING.has(kind);
 }
 
+/** Whether the guards let a statement run on a kernel. */
+export function isFor(kernel: Kernel, { guards }: Statement): boolean {
+	return guards.every(({ has, commit }) => kernelHas(kernel, commit) === has);
+}
+
 const DONE: Outcome = { kind: 'done' };
 const SKIPPED: Outcome = { kind: 'skipped' };
 
@@ -107,6 +114,21 @@ export function isFailure(outcome: Outcome): boolean {
 	case 'endless': return true;
 	default: return false;
 	}
+}
+
+/** Whether an `expect errno` that `isFor` a kernel stands before the next statement that acts. */
+export function isErrnoAsked(
+	{ statements }: Program, place: number, isFor: (statement: Statement) => boolean,
+): boolean {
+	for (let next = place + 1; next < statements.length; next++) {
+		const statement = statements[next]!;
+		if (!isAsking(statement))
+			return false;
+		if (statement.kind === 'expect' && statement.expectation.of === 'errno' &&
+		    isFor(statement))
+			return true;
+	}
+	return false;
 }
 
 export interface RunOptions {
@@ -225,10 +247,8 @@ export class Runner {
 			this.#neverMet();
 	}
 
-	/* Whether the guards let a statement run on this kernel. */
-	#isFor({ guards }: Statement): boolean {
-		return guards.every(({ has, commit }) =>
-			kernelHas(this.machine.kernel, commit) === has);
+	#isFor(statement: Statement): boolean {
+		return isFor(this.machine.kernel, statement);
 	}
 
 	#saw(observation: Observation): void {
@@ -286,23 +306,9 @@ export class Runner {
 			if (statement.kind === 'expect')
 				return { kind: 'expect', held: false, got: error.message };
 			return { kind: 'refused', error: name, where: error.where,
-				asked: !asking && this.#isErrnoAsked(place) };
+				asked: !asking && isErrnoAsked(this.program, place,
+					(next) => this.#isFor(next)) };
 		}
-	}
-
-	/* Whether an `expect errno` for this kernel stands before the next statement that acts. */
-	#isErrnoAsked(place: number): boolean {
-		const { statements } = this.program;
-
-		for (let next = place + 1; next < statements.length; next++) {
-			const statement = statements[next]!;
-			if (!isAsking(statement))
-				return false;
-			if (statement.kind === 'expect' && statement.expectation.of === 'errno' &&
-			    this.#isFor(statement))
-				return true;
-		}
-		return false;
 	}
 
 	#task(slot: number): Task {
@@ -491,44 +497,20 @@ export class Runner {
 		return this.machine.show(range);
 	}
 
-	#check(expectation: Expectation): { held: boolean; got: string } {
+	#check(expectation: Expectation): Verdict {
 		switch (expectation.of) {
-		case 'counts': {
-			const counts = this.#counts(expectation.range);
-			return all(expectation.counts.map(({ key, value }) =>
-				[counts[key] === value, `${key}=${counts[key]}`]));
-		}
-		case 'flags': {
-			const { first, last } = expectation.range;
-			const counts = this.#counts(expectation.range), pages = last - first + 1;
-			return all(expectation.flags.map(({ key, set }) => pages === 1
-				? [(counts[key] === 1) === set, `${counts[key] ? '' : '!'}${key}`]
-				: [counts[key] === (set ? pages : 0), `${key}=${counts[key]}`]));
-		}
+		case 'counts': case 'flags':
+			return checkPages(expectation, this.#counts(expectation.range));
 		case 'value': {
-			const { range, value } = expectation;
-			const pages = this.#range(range);
-			const bytes = this.machine.taskOf(pages.pid).read(pages);
-			const odd = bytes.findIndex((byte) => byte !== value);
-			const page = `${range.name}[${range.first + Math.max(odd, 0)}]`;
-			return { held: odd < 0, got: `${page} = ${bytes[Math.max(odd, 0)]}` };
+			const pages = this.#range(expectation.range);
+			return checkValue(expectation,
+				this.machine.taskOf(pages.pid).read(pages));
 		}
-		case 'stat': {
-			const values = new Map(this.machine.stat(expectation.cgroup,
-				expectation.keys.map(({ key }) => key)));
-			return all(expectation.keys.map(({ key, value }) =>
-				[values.get(key) === value,
-				`${key}=${values.get(key) ?? 'none'}`]));
-		}
-		case 'trace':
-			return all(expectation.sums.map(({ event, key, value }) => {
-				const sum = traceSum(event, key);
-				return [sum === value, `${key}=${sum}`];
-			}));
-		case 'errno': {
-			const got = outcomeName(state.lastErrno.v);
-			return { held: got === expectation.name, got };
-		}
+		case 'stat':
+			return checkStat(expectation, new Map(this.machine.stat(expectation.cgroup,
+				expectation.keys.map(({ key }) => key))));
+		case 'trace': return checkTrace(expectation, traceSum);
+		case 'errno': return checkErrno(expectation, outcomeName(state.lastErrno.v));
 		}
 	}
 
@@ -607,17 +589,11 @@ function refused(where: string, result: number): void {
 }
 
 /** The name of 0, an errno, or 1000 and a signal. */
-function outcomeName(code: number): string {
+export function outcomeName(code: number): string {
 	if (code === 0)
 		return 'OK';
 	return code >= SIGNAL ? SIGNALS[code - SIGNAL] ?? `signal ${code - SIGNAL}`
 		: errno_name(code);
-}
-
-function all(checks: readonly (readonly [held: boolean, got: string])[]):
-	{ held: boolean; got: string } {
-	return { held: checks.every(([held]) => held),
-		got: checks.map(([, got]) => got).join(' ') };
 }
 
 /* The sum of a number over the lines of an event that the last statement which left any left. */
