@@ -20,7 +20,10 @@ import { OracleError } from '../oracle/fault.ts';
 import { RecordingError } from '../oracle/recording.ts';
 import { UsageError, parseArguments } from './arguments.ts';
 import { OutputError, complain, print, readInput, reasonOf } from './output.ts';
+import { bisect } from './bisect.ts';
 import { fuzz } from './fuzz.ts';
+import { history } from './history.ts';
+import { matrix } from './matrix.ts';
 import { helpText } from './help.ts';
 import { oracle, oracleStatus } from './oracle.ts';
 import { DEFAULT_KERNEL, EX_FAILED, EX_IOERR, EX_OK, EX_SOFTWARE, EX_USAGE, kernelsOf,
@@ -267,6 +270,7 @@ function kernels(words: readonly string[]): number {
 
 const COMMANDS: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
 	run, show, cat, hash, diff: diffSnapshots, kernels, oracle, fuzz,
+	history, bisect, matrix,
 };
 
 /* The help on a command, or on a command of that. */

@@ -30,12 +30,14 @@ export interface Commit {
 	readonly changes: string;
 	/** Commits that it cannot be without. */
 	readonly needs?: readonly Need[];
+	/** Programs below test/litmus whose outcome changes with it, without their ending. */
+	readonly programs?: readonly string[];
 }
 
 const table: Commit[] = [];
 function commit(
 	id: string, release: string, stable: string | undefined, subject: string,
-	more: Pick<Commit, 'date' | 'where' | 'changes' | 'needs'>,
+	more: Pick<Commit, 'date' | 'where' | 'changes' | 'needs' | 'programs'>,
 ): number {
 	return table.push({ id, release, stable, subject, ...more }) - 1;
 }
@@ -47,6 +49,7 @@ export const MEMCG_MAKE_PAGE_REFERENCED_CGROUP_AWARE = commit(
 		where: ['mm/rmap.c:page_referenced'],
 		changes: 'Reclaim of a cgroup neither counts nor clears the accessed ' +
 			"bits of other cgroups' mappings.",
+		programs: ['history/bed7161a519a-foreign-mapping'],
 	});
 export const MM_DONT_WASTE_SWAP_ON_LOCKED_PAGES = commit(
 	'5a9bbdcd29ad', 'v2.6.25', undefined,
@@ -55,6 +58,7 @@ export const MM_DONT_WASTE_SWAP_ON_LOCKED_PAGES = commit(
 		where: ['mm/rmap.c:page_referenced_one'],
 		changes: 'A page that reclaim finds in a VM_LOCKED area counts as ' +
 			'referenced, before it gets a place in swap.',
+		programs: ['history/5a9bbdcd29ad-swap-for-a-locked-page'],
 	});
 export const MMU_NOTIFIERS_CORE = commit(
 	'cddb8a5c14aa', 'v2.6.27', undefined,
@@ -81,6 +85,7 @@ export const MLOCK_MLOCKED_PAGES_ARE_UNEVICTABLE = commit(
 			'lists that reclaim scans.',
 		needs: [{ id: '5a9bbdcd29ad',
 			because: 'it changes what that did with a VM_LOCKED area' }],
+		programs: ['history/b291f000393f-mlock'],
 	});
 export const MM_MORE_LIKELY_RECLAIM_MADV_SEQUENTIAL_MAPPINGS = commit(
 	'4917e5d0499b', 'v2.6.29', undefined,
@@ -89,6 +94,7 @@ export const MM_MORE_LIKELY_RECLAIM_MADV_SEQUENTIAL_MAPPINGS = commit(
 		where: ['mm/rmap.c:page_referenced_one'],
 		changes: 'The accessed bit of a MADV_SEQUENTIAL mapping is cleared but' +
 			' not counted.',
+		programs: ['history/4917e5d0499b-sequential'],
 	});
 export const VMSCAN_MAKE_MAPPED_EXECUTABLE_PAGES_THE_FIRST_CLASS_CITIZEN = commit(
 	'8cab4754d24a', 'v2.6.31', undefined,
@@ -107,6 +113,7 @@ export const MM_FIX_FOR_INFINITE_CHURNING_OF_MLOCKED_PAGES = commit(
 			'though the page is referenced, which culls it.',
 		needs: [{ id: 'b291f000393f',
 			because: 'without it try_to_unmap() does not cull such a page' }],
+		programs: ['history/03ef83af5288-locked-in-the-window'],
 	});
 export const VMSCAN_FACTOR_OUT_PAGE_REFERENCE_CHECKS = commit(
 	'dfc8d636cdb9', 'v2.6.34', undefined,
@@ -126,6 +133,7 @@ export const VMSCAN_DETECT_MAPPED_FILE_PAGES_USED_ONLY_ONCE = commit(
 			'inactive list; before, any reference activated it.',
 		needs: [{ id: 'dfc8d636cdb9',
 			because: 'it is about the function that this one makes' }],
+		programs: ['history/645747462435-used-once'],
 	});
 export const MM_VMSCAN_CONVERT_GLOBAL_RECLAIM_TO_PER_MEMCG_LRU_LISTS = commit(
 	'b95a2f2d486d', 'v3.3', undefined,
@@ -143,6 +151,7 @@ export const VMSCAN_PROMOTE_SHARED_FILE_MAPPED_PAGES = commit(
 		changes: 'A page that two areas have referenced is activated at once.',
 		needs: [{ id: '645747462435',
 			because: 'before it every reference activated' }],
+		programs: ['history/34dbc67a644f-shared'],
 	});
 export const VMSCAN_ACTIVATE_EXECUTABLE_PAGES_AFTER_FIRST_USAGE = commit(
 	'c909e99364c8', 'v3.3', undefined,
@@ -152,6 +161,7 @@ export const VMSCAN_ACTIVATE_EXECUTABLE_PAGES_AFTER_FIRST_USAGE = commit(
 			'activated at once.',
 		needs: [{ id: '645747462435',
 			because: 'before it every reference activated' }],
+		programs: ['history/c909e99364c8-executable'],
 	});
 export const MM_MEMCG_COUNT_PTE_REFERENCES_FROM_EVERY_MEMBER = commit(
 	'c3ac9a8ade65', 'v3.5', undefined,
@@ -165,6 +175,7 @@ export const MM_MEMCG_COUNT_PTE_REFERENCES_FROM_EVERY_MEMBER = commit(
 			"before, from the page's own cgroup alone.",
 		needs: [{ id: 'b95a2f2d486d',
 			because: 'it sets right what that broke' }],
+		programs: ['history/c3ac9a8ade65-reference-from-a-sibling'],
 	});
 export const MM_CONSIDER_ALL_SWAPPED_BACK_PAGES_IN_USED_ONCE_LOGIC = commit(
 	'e48982734ea0', 'v3.5', undefined,
@@ -174,6 +185,7 @@ export const MM_CONSIDER_ALL_SWAPPED_BACK_PAGES_IN_USED_ONCE_LOGIC = commit(
 			'anonymous ones are (until b518154e59aa).',
 		needs: [{ id: '645747462435',
 			because: 'it exempts pages from what that brought' }],
+		programs: ['history/e48982734ea0-shmem'],
 	});
 export const MM_MOVE_ALL_MMU_NOTIFIER_INVOCATIONS_OUTSIDE_THE_PT_LOCK = commit(
 	'2ec74c3ef2d8', 'v3.7', undefined,
@@ -219,6 +231,7 @@ export const MM_VMSCAN_DO_NOT_SHARE_CGROUP_ITERATION_BETWEEN_RECLAIMERS = commit
 		where: ['mm/vmscan.c:shrink_node_memcgs'],
 		changes: 'Each reclaim goes through all cgroups; before, one cgroup ' +
 			'after another in turn until it had enough.',
+		programs: ['history/1ba6fc9af35b-one-group-after-another'],
 	});
 export const MM_VMSCAN_DETECT_FILE_THRASHING_AT_THE_RECLAIM_ROOT = commit(
 	'b910718a948a', 'v5.5', undefined,
@@ -305,6 +318,7 @@ export const MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU = commit(
 			'activated when they are referenced twice; before, they began active.',
 		needs: [{ id: 'e48982734ea0',
 			because: 'it lifts the exemption that this one widened' }],
+		programs: ['history/b518154e59aa-new-pages'],
 	});
 export const MM_SWAP_IMPLEMENT_WORKINGSET_DETECTION_FOR_ANONYMOUS_LRU = commit(
 	'aae466b0052e', 'v5.9', undefined,
@@ -319,6 +333,7 @@ export const MM_SWAP_IMPLEMENT_WORKINGSET_DETECTION_FOR_ANONYMOUS_LRU = commit(
 			'its refault can activate it.',
 		needs: [{ id: 'b518154e59aa',
 			because: 'it tells which of those inactive pages are of the working set' }],
+		programs: ['history/aae466b0052e-refault'],
 	});
 export const MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS = commit(
 	'013339df116c', 'v5.11', 'v5.10.4',
@@ -326,6 +341,7 @@ export const MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS = commit(
 		where: ['mm/rmap.c:try_to_unmap_one'],
 		changes: 'try_to_unmap() takes a page away whatever its accessed bits ' +
 			'say: neither a foreign reference nor one in the window rescues it.',
+		programs: ['foreign-half', 'window', 'history/013339df116c-window'],
 	});
 export const MM_DONT_PUT_PINNED_PAGES_INTO_THE_SWAP_CACHE = commit(
 	'feb889fb40fa', 'v5.11', 'v5.10.9',
@@ -432,6 +448,7 @@ export const MM_MUNLOCK_RMAP_CALL_MLOCK_VMA_PAGE = commit(
 		where: ['mm/rmap.c:page_referenced_one', 'mm/rmap.c:try_to_unmap_one'],
 		changes: 'page_referenced_one() that meets a VM_LOCKED area mlocks the' +
 			' page itself.',
+		programs: ['history/cea86fe246b6-locked-and-active'],
 	});
 export const MM_THP_SHRINK_PAGE_LIST_AVOID_SPLITTING_VM_LOCKED = commit(
 	'47d4f3ee4dfc', 'v5.18', undefined,
@@ -441,12 +458,14 @@ export const MM_THP_SHRINK_PAGE_LIST_AVOID_SPLITTING_VM_LOCKED = commit(
 			' more: no place in swap, no call of a secondary MMU.',
 		needs: [{ id: 'cea86fe246b6',
 			because: 'it relies on the page being mlocked already' }],
+		programs: ['history/47d4f3ee4dfc-locked-in-the-window'],
 	});
 export const MEMCG_MEMORY_RECLAIM = commit(
 	'94968384dde1', 'v5.19', undefined,
 	'memcg: introduce per-memcg reclaim interface', {
 		where: ['mm/memcontrol.c:memory_reclaim'],
 		changes: 'There is a file memory.reclaim.',
+		programs: ['history/94968384dde1-memory-reclaim'],
 	});
 export const MM_DONT_BE_STUCK_TO_RMAP_LOCK_ON_RECLAIM_PATH = commit(
 	'6d4675e60135', 'v5.19', undefined,
@@ -483,6 +502,7 @@ export const MM_MEMCG_FIX_STALE_PROTECTION_OF_RECLAIM_TARGET_MEMCG = commit(
 		],
 		changes: "A cgroup's own memory.min and memory.low do not protect it " +
 			'from a reclaim that aims at it.',
+		programs: ['history/adb8213014b2-stale-protection'],
 	});
 export const MM_ADD_VMA_HAS_RECENCY = commit(
 	'8788f6781486', 'v6.3', undefined,
@@ -497,6 +517,7 @@ export const MM_ADD_VMA_HAS_RECENCY = commit(
 			'those of MADV_SEQUENTIAL ones, and neither are cleared.',
 		needs: [{ id: '4917e5d0499b',
 			because: 'it widens what that brought' }],
+		programs: ['history/8788f6781486-random'],
 	});
 export const MM_VMSCAN_MAKE_ROTATIONS_A_SECONDARY_FACTOR = commit(
 	'0538a82c39e9', 'v6.4', undefined,
@@ -520,6 +541,7 @@ export const MM_MADVISE_PAGEOUT_IGNORE_REFERENCES = commit(
 		],
 		changes: 'MADV_PAGEOUT reclaims whoever has referenced the page, a ' +
 			'guest too; accessed bits stay.',
+		programs: ['history/2864f3d0f583-pageout'],
 	});
 export const MM_VMSCAN_RESTORE_INCREMENTAL_CGROUP_ITERATION = commit(
 	'b82b530740b9', 'v6.11', undefined,
@@ -529,6 +551,7 @@ export const MM_VMSCAN_RESTORE_INCREMENTAL_CGROUP_ITERATION = commit(
 			'enough, and goes on there the next time.',
 		needs: [{ id: '1ba6fc9af35b',
 			because: 'it brings back a part of what that took away' }],
+		programs: ['history/b82b530740b9-as-far-as-needed'],
 	});
 export const MM_SHRINK_SKIP_FOLIO_MAPPED_BY_AN_EXITING_PROCESS = commit(
 	'c495b97624d0', 'v6.12', undefined,
