@@ -8,12 +8,12 @@ import { cpSync, mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync, writ
 	from 'node:fs';
 import { SourceMap, createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Cell, Job } from './job.ts';
 import { readInput } from './output.ts';
-import type { Frame } from './patched.ts';
 import { PatchError, applyPatch, readPatch, type Patched } from './patchfile.ts';
+import { whereIs, type Frame } from './stuck.ts';
 
 /* The package: the command lies in its dist. */
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
@@ -51,17 +51,33 @@ function placeOf({ file, files }: ReadyPatch, path: string, line: number): strin
 	return from === undefined ? undefined : `${file}:${from} (${path}:${line})`;
 }
 
+interface Ran {
+	readonly status: number | null;
+	readonly out: string;
+	readonly errors: string;
+	/** Where it was when its time was over. */
+	readonly stuck?: readonly Frame[];
+}
+
+/* Run a script; after its time it is asked where it is, and killed. */
 function run(
-	command: string, words: readonly string[], cwd: string, input?: string, killAfterMs?: number,
-): Promise<{ status: number | null; out: string }> {
+	words: readonly string[], cwd: string, input?: string, timeoutMs?: number,
+): Promise<Ran> {
 	return new Promise((resolve, reject) => {
-		const child = spawn(command, words, { cwd, stdio: ['pipe', 'pipe', 'pipe'],
-			...(killAfterMs === undefined ? {} : { timeout: killAfterMs,
-				killSignal: 'SIGKILL' }) });
-		let out = '';
+		const child = spawn(process.execPath, words, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+		let out = '', errors = '', stuck: readonly Frame[] | undefined;
+		const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
+			void whereIs(child).then((frames) => {
+				stuck = frames;
+				child.kill('SIGKILL');
+			});
+		}, timeoutMs);
 		child.stdout.setEncoding('utf8').on('data', (part: string) => { out += part; });
-		child.stderr.setEncoding('utf8').on('data', (part: string) => { out += part; });
-		child.on('error', reject).on('close', (status) => resolve({ status, out }));
+		child.stderr.setEncoding('utf8').on('data', (part: string) => { errors += part; });
+		child.on('error', reject).on('close', (status) => {
+			clearTimeout(timer);
+			resolve({ status, out, errors, ...stuck ? { stuck } : {} });
+		});
 		child.stdin.on('error', () => {}).end(input ?? '');
 	});
 }
@@ -72,7 +88,7 @@ const require = createRequire(import.meta.url);
 function makeCopy(patch: ReadyPatch): string {
 	const copy = mkdtempSync(join(tmpdir(), 'vmmu-patch-'));
 
-	cpSync(join(PACKAGE, 'src'), join(copy, 'src'), { recursive: true });
+	cpSync(join(PACKAGE, 'src'), join(copy, 'src'), { recursive: true, dereference: true });
 	for (const name of ['package.json', 'tsconfig.json', 'tsconfig.patch.json'])
 		cpSync(join(PACKAGE, name), join(copy, name));
 	for (const [path, { text }] of patch.files)
@@ -95,7 +111,7 @@ const TYPE_ERROR = /^(src\/[^(]+)\((\d+),(\d+)\): error (TS\d+): (.*)$/gm;
 
 async function check(patch: ReadyPatch, copy: string): Promise<void> {
 	const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
-	const { status, out } = await run(process.execPath,
+	const { status, out } = await run(
 		[tsc, '-p', 'tsconfig.patch.json', '--pretty', 'false'], copy);
 
 	if (status === 0)
@@ -165,10 +181,10 @@ class Places {
 }
 
 /* `    at try_to_unmap_one (file:///.../patched.mjs:123:45)` */
-const FRAME = /^\s+at (?:(?:async |new )?(\S+) \()?[^()]*?:(\d+):(\d+)\)?$/gm;
+const FRAME = /^\s+at (?:(?:async |new )?(\S+)(?: \[as \S+\])? \()?[^()]*?:(\d+):(\d+)\)?$/gm;
 const framesOf = (stack: string): Frame[] => [...stack.matchAll(FRAME)].map(
 	([, name = 'anonymous', line, column]) =>
-		({ name, line: Number(line) - 1, column: Number(column) - 1 }));
+		({ name: name.replace(/^.*\./, ''), line: Number(line) - 1, column: Number(column) - 1 }));
 
 /**
  * Run a job on patched kernels.
@@ -183,25 +199,24 @@ export async function runPatched(
 	const copy = makeCopy(patch);
 
 	try {
-		await Promise.all([check(patch, copy), bundle(patch, copy)]);
-		const { out } = await run(process.execPath, [BUNDLE], copy,
-			JSON.stringify({ job, timeoutMs }), timeoutMs * 2);
+		/* What does not type-check may run meanwhile: nobody will see what it shows. */
+		const [checked, ran] = await Promise.allSettled([check(patch, copy),
+			bundle(patch, copy).then(() => run(['--inspect-port=0', BUNDLE], copy,
+				JSON.stringify(job), timeoutMs))]);
+		if (checked.status === 'rejected')
+			throw checked.reason;
+		if (ran.status === 'rejected')
+			throw ran.reason;
+		const { out, errors, stuck } = ran.value;
 		const places = new Places(patch, copy);
-		const cells: Cell[] = [];
-		let endless: readonly Frame[] | undefined, rest = '';
-		for (const line of out.trimEnd().split('\n')) {
-			if (line.startsWith('{"cell":'))
-				cells.push((JSON.parse(line) as { cell: Cell }).cell);
-			else if (line.startsWith('{"endless":'))
-				({ endless } = JSON.parse(line) as { endless: Frame[] });
-			else
-				rest += `${line}\n`;
-		}
+		/* the last line is not whole if it was killed while it wrote */
+		const cells = out.split('\n').slice(0, -1).map((line) =>
+			(JSON.parse(line) as { cell: Cell }).cell);
 		const found = cells.map((cell) => cell.broken === undefined ? cell : { ...cell,
 			broken: `${places.find(framesOf(cell.stack ?? ''))}: ${cell.broken}` });
-		return complete(found, job, endless
-			? `${places.find(endless)}: still runs after ${timeoutMs / 1000} s`
-			: `${basename(patch.file)} ended its process: ${rest.trim().split('\n')[0] ?? ''}`);
+		return complete(found, job, stuck
+			? `${places.find(stuck)}: still runs after ${timeoutMs / 1000} s`
+			: `${places.find(framesOf(errors))}: ${errors.trim().split('\n')[0] || 'ends the process'}`);
 	} finally {
 		rmSync(copy, { recursive: true, force: true });
 	}

@@ -581,8 +581,12 @@ const in_base = Uint8Array.from(table, (one) => isInBase(one) ? 1 : 0);
 /* 1: the machine's kernel has the commit if v5.10 has not, and the other way round */
 const commit_changed = carve('commit_changed', Uint8Array, COMMITS_MAX, () => COMMITS_MAX);
 
+/** 1 for each commit that was asked for; who wants to know sets it to 0 before. */
+export const evaluated = new Uint8Array(COMMITS_MAX);
+
 /** Whether the running machine's kernel has the commit. */
 export function applied(commit_nr: number): boolean {
+	evaluated[commit_nr] = 1;
 	return commit_changed[commit_nr] !== in_base[commit_nr];
 }
 
