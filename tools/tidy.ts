@@ -314,7 +314,7 @@ export function commits({ modules }: Project): string[] {
 		const where = `${COMMITS_PATH}:${line}: ${name}`;
 		if (!/^[0-9a-f]{12}$/.test(id))
 			found.push(`${where}: ${id} is not 12 hexadecimal digits`);
-		if (!/^v\d+\.\d+$/.test(release))
+		if (!/^v\d+(?:\.\d+){1,2}$/.test(release))
 			found.push(`${where}: ${release} is not a release`);
 		if (seen.has(id))
 			found.push(`${where}: ${id} is in the table twice`);

@@ -10,8 +10,12 @@ usage: vmmu COMMAND ...
   show FILE               the machine after a statement; save it as a snapshot
   cat FILE PATH           a file of the machine (/proc/vmstat, A/memory.stat ...) after a program
   hash FILE|SNAPSHOT      the name of a state: equal states, equal names
+  diff FILE               where two kernels part, and in what they differ at the end
   diff SNAPSHOT SNAPSHOT  the fields in which two states differ
-  kernels                 the kernels and commits that are modelled
+  bisect FILE             the smallest set of commits that turns the outcome of a program
+  matrix FILE...          programs by kernels, and by patches of one's own
+  history [WHAT]          the commits that are modelled
+  kernels                 the kernels that are modelled, and how far each can be trusted
   oracle COMMAND          real kernels under QEMU, as judges
   help [COMMAND]          this, or more about a command
   --version
@@ -26,8 +30,8 @@ there, 64 wrong usage or a wrong program, 70 a defect of vmmu, 74 the output cou
 `;
 
 const KERNEL = `\
-  --kernel KERNEL   v5.10, v5.10.1 ... v5.10.223 (default v5.10.223); +ID adds a commit, -ID takes
-                    one out: v5.10.223-013339df116c (vmmu kernels lists them)`;
+  --kernel KERNEL   v2.6.24 ... v7.2, v5.10.1 ... v5.10.223 (vmmu kernels lists them; default
+                    v5.10.223); +ID adds a commit, -ID takes one out: v5.10.223-013339df116c`;
 const AT = `\
   --at LINE         after the statement on that line (or the last one before it); default: the end`;
 
@@ -91,11 +95,22 @@ ${KERNEL}
   vmmu hash test/litmus/window.litmus --at 13
 `,
 	diff: `\
-usage: vmmu diff SNAPSHOT SNAPSHOT [--limit N]
+usage: vmmu diff FILE --kernel A --kernel B [OPTION]...
+       vmmu diff SNAPSHOT SNAPSHOT [--limit N]
 
-Print the fields in which two snapshots differ, one a line; exit status 1 if there are any.
+Run a program on two kernels and print the first trace event in which they differ: where in the
+ports it was, and which of the commits that they do not share were asked for since the event before.
+Then what differs at the end: pages, cgroups, counters.
 
+Of two snapshots: the fields in which they differ, one a line.
+
+Exit status 1 if anything differs.
+
+  --events LIST     trace events to compare, by system or name, default vmscan,pagemap
   --limit N         at most so many lines, default 200
+  --json            print JSON (schema 1)
+
+  vmmu diff test/litmus/window.litmus --kernel v5.10 --kernel v5.10.4
 
   vmmu show test/litmus/window.litmus --at 12 --save a
   vmmu show test/litmus/window.litmus --at 13 --save b
@@ -138,10 +153,52 @@ usage: vmmu oracle doctor [--json]
 Say which tools are there and which are missing, the command that installs them, and which kernels
 are in the cache. Exit status 1 if a tool is missing that fetching or running needs.
 `,
+	bisect: `\
+usage: vmmu bisect FILE --good KERNEL --bad KERNEL [--json]
+
+Find the smallest set of commits that turns what a program shows on one kernel into what it shows on
+the other: one commit, or several that do it only together. What guarded statements show does not
+count. Exit status 1 if both kernels show the same.
+
+  vmmu bisect test/litmus/foreign-half.litmus --good v5.11 --bad v5.9
+`,
+	matrix: `\
+usage: vmmu matrix FILE... [OPTION]...
+
+Run programs on kernels, and on kernels with a patch: ok, or what failed, and with a ! what shows
+something else than in the first column.
+
+${KERNEL}
+                    Can be given several times.
+  --patch DIFF      a unified diff against src/mm, src/kvm and src/arch, as git diff writes it. Can
+                    be given several times: each patch has a column for each kernel.
+  --timeout SECONDS until a patched kernel is taken to run for ever, default 10
+  --json            print JSON (schema 1)
+  --ktap            print KTAP version 1
+  --junit           print JUnit XML
+
+  vmmu matrix test/litmus/window.litmus --kernel v5.10 --kernel v5.10.4
+  vmmu matrix test/litmus/window.litmus --kernel v5.10 \\
+      --patch docs/examples/2020-ttu-ignore-access/v1.diff
+`,
+	history: `\
+usage: vmmu history [FILE|FUNCTION|KERNEL..KERNEL] [--json]
+       vmmu history show ID [--json]
+
+List the commits that are modelled: all, those that changed a file or a function of the kernel, or
+those in which two kernels differ. Of one, say what it changes, where, and which programs show it.
+
+  vmmu history mm/rmap.c
+  vmmu history try_to_unmap_one
+  vmmu history v5.9..v5.11
+  vmmu history show 013339df116c
+`,
 	kernels: `\
 usage: vmmu kernels [--json]
 
-Print the kernels that are modelled, and the commits that +ID and -ID can name.
+Print the kernels that are modelled, and how far each can be trusted: recorded (programs of
+test/litmus give what a real one printed), derived (from its sources), partial (derived, and it
+differs from v5.10 in more than is modelled). vmmu history lists the commits that +ID and -ID name.
 `,
 };
 

@@ -10,7 +10,8 @@ import { COMMITS } from '../lib/commits.ts';
 import { SnapshotError, diff, formatDifference } from '../lib/snapshot.ts';
 import { trace_first } from '../lib/trace.ts';
 import { TRACE_EVENTS } from '../mm/trace_vmscan.ts';
-import { KernelNameError, STABLE_MAX, type Kernel } from '../sim/kernels.ts';
+import { KernelNameError, RELEASES, STABLE_MAX, type Kernel, type Release }
+	from '../sim/kernels.ts';
 import { Machine, MachineError } from '../sim/machine.ts';
 import type { Program } from '../sim/litmus/ast.ts';
 import { ResumeError, StatementBug, runProgram, type Runner } from '../sim/litmus/runner.ts';
@@ -19,7 +20,11 @@ import { OracleError } from '../oracle/fault.ts';
 import { RecordingError } from '../oracle/recording.ts';
 import { UsageError, parseArguments } from './arguments.ts';
 import { OutputError, complain, print, readInput, reasonOf } from './output.ts';
+import { bisect } from './bisect.ts';
+import { compareKernels } from './compare.ts';
 import { fuzz } from './fuzz.ts';
+import { history } from './history.ts';
+import { matrix } from './matrix.ts';
 import { helpText } from './help.ts';
 import { oracle, oracleStatus } from './oracle.ts';
 import { DEFAULT_KERNEL, EX_FAILED, EX_IOERR, EX_OK, EX_SOFTWARE, EX_USAGE, kernelsOf,
@@ -225,15 +230,24 @@ const isSnapshot = (bytes: Uint8Array): boolean =>
 /* -- diff, kernels ---------------------------------------------------------------------------- */
 
 function diffSnapshots(words: readonly string[]): number {
-	const { operands, options } = parseArguments('diff',
-		{ limit: 'value', json: 'flag', help: 'flag' } as const, words);
+	const { operands, options } = parseArguments('diff', { kernel: 'values', events: 'value',
+		limit: 'value', json: 'flag', help: 'flag' } as const, words);
 	const [one, other, ...more] = operands;
 	const limit = Number(options.limit ?? DIFFERENCES_MAX);
 
-	if (one === undefined || other === undefined || more.length)
-		throw new UsageError('diff: expected two snapshots; vmmu help diff has examples');
 	if (!Number.isInteger(limit) || limit < 1)
 		throw new UsageError(`diff: --limit ${options.limit}: expected a number from 1`);
+	if (one !== undefined && other === undefined) {
+		const events = options.events?.split(',');
+		checkEvents(events ?? []);
+		return compareKernels(one, { kernel: options.kernel, events, limit,
+			asJson: options.json });
+	}
+	if (one === undefined || other === undefined || more.length)
+		throw new UsageError('diff: expected two snapshots, or a litmus program and two ' +
+			'kernels; vmmu help diff has examples');
+	if (options.kernel.length || options.events !== undefined)
+		throw new UsageError('diff: --kernel and --events go with a program');
 	const found = diff(readInput(one), readInput(other), limit);
 	print(options.json
 		? json({ command: 'diff', differences: found })
@@ -248,17 +262,16 @@ function kernels(words: readonly string[]): number {
 	if (operands.length)
 		throw new UsageError(`kernels: ${operands[0]} is too much`);
 	if (options.json) {
-		print(json({ command: 'kernels', default: DEFAULT_KERNEL,
-			releases: ['v5.10', `v5.10.${STABLE_MAX}`], commits: COMMITS }));
+		print(json({ command: 'kernels', default: DEFAULT_KERNEL, releases: RELEASES,
+			stable: [`v5.10.1`, `v5.10.${STABLE_MAX}`], commits: COMMITS }));
 		return EX_OK;
 	}
-	const row = (id: string, mainline: string, stable: string, subject: string): string =>
-		id.padEnd(14) + mainline.padEnd(10) + stable.padEnd(12) +
-		`${wrap(subject, 63).join(`\n${' '.repeat(36)}`)}\n`;
-	print(`v5.10, v5.10.1 to v5.10.${STABLE_MAX} (default ${DEFAULT_KERNEL}), ` +
-		'and with +ID or -ID:\n\n' + row('commit', 'mainline', 'in v5.10.y', 'subject') +
-		COMMITS.map(({ id, release, stable, subject }) =>
-			row(id, release, stable ?? '-', subject)).join(''));
+	const row = ({ name, trust, missing }: Release): string =>
+		name.padEnd(12) + trust.padEnd(10) + `${wrap(missing ? `left out: ${missing}` : '', 78)
+			.join(`\n${' '.repeat(22)}`)}`.trimEnd() + '\n';
+	print(RELEASES.map(row).join('') + `\nv5.10.1 to v5.10.${STABLE_MAX} as v5.10.4; ` +
+		`the default is ${DEFAULT_KERNEL}.\n+ID adds a commit, -ID takes one out; ` +
+		'vmmu history lists them.\n');
 	return EX_OK;
 }
 
@@ -266,6 +279,7 @@ function kernels(words: readonly string[]): number {
 
 const COMMANDS: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
 	run, show, cat, hash, diff: diffSnapshots, kernels, oracle, fuzz,
+	history, bisect, matrix,
 };
 
 /* The help on a command, or on a command of that. */

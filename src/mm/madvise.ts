@@ -10,6 +10,7 @@ import { pte_dirty, pte_mkclean, pte_mkold, pte_clear_not_present_full, pte_none
 	pte_present, pte_young, ptep_get_and_clear_full, set_pte_at } from '../arch/pgtable.ts';
 import { ram } from '../arch/ram.ts';
 import { non_swap_entry, pte_to_swp_entry } from '../arch/swap.ts';
+import { applied, MM_MADVISE_PAGEOUT_IGNORE_REFERENCES } from '../lib/commits.ts';
 import { EACCES, EAGAIN, EINTR, EINVAL, ENOMEM, EOPNOTSUPP } from '../lib/errno.ts';
 import { list_add } from '../lib/list.ts';
 import { list_head_enter, list_head_leave } from '../lib/stack.ts';
@@ -265,7 +266,10 @@ function madvise_cold_or_pageout_pte_range(
 		if (!PageLRU(page) || page_mapcount(page) !== 1)
 			continue;
 
-		if (pte_young(ptent)) {
+		/* What goes anyway need not look unused. */
+		const keeps_young = pageout &&
+			applied(MM_MADVISE_PAGEOUT_IGNORE_REFERENCES /* 2864f3d0f583, v6.10 */);
+		if (pte_young(ptent) && !keeps_young) {
 			ptent = pte_mkold(ptep_get_and_clear_full(mm, addr, pte, false));
 			set_pte_at(mm, addr, pte, ptent, hi);
 			tlb_remove_tlb_entry(tlb, addr);

@@ -44,7 +44,7 @@ export interface MachineOptions {
 	readonly nodes?: number;
 	/** CPUs, 1 to 32. Default 1. */
 	readonly cpus?: number;
-	/** Numbers of the commits (lib/commits.ts) that its kernel has over v5.10. Default none. */
+	/** In which commits (lib/commits.ts) its kernel differs from v5.10. Default none. */
 	readonly commits?: Iterable<number>;
 	/** Whether its kernel uses PCIDs; if not, an mm switch flushes the TLB. Default false. */
 	readonly pcid?: boolean;

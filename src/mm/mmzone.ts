@@ -76,6 +76,9 @@ export const lruvecs = struct<lruvec>()('lruvec', LRUVECS, {
 	file_cost: f64,
 	nonresident_age: f64,
 	refaults: array(f64, 2),
+	/* struct zone_reclaim_stat of v5.7, by type: see get_scan_count() */
+	recent_rotated: array(f64, 2),
+	recent_scanned: array(f64, 2),
 	flags: s32,
 	pgdat: to<pglist_data>(),
 });

@@ -10,8 +10,26 @@
 import { BUG, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../lib/bug.ts';
 import { int_sqrt } from '../lib/bitops.ts';
 import { applied, MM_AVOID_DIVIDE_BY_ZERO_IN_MEMORY_LOW,
+	MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING,
+	MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL,
+	MM_CONSIDER_ALL_SWAPPED_BACK_PAGES_IN_USED_ONCE_LOGIC,
 	MM_DONT_PUT_PINNED_PAGES_INTO_THE_SWAP_CACHE, MM_FIX_OOMS_DUE_TO_PROPORTIONAL_MEMORY_LOW,
-	MM_VMSCAN_FIX_EXTREME_OVERRECLAIM } from '../lib/commits.ts';
+	MM_MADVISE_PAGEOUT_IGNORE_REFERENCES, MM_MEMCG_COUNT_PTE_REFERENCES_FROM_EVERY_MEMBER,
+	MM_SWAP_IMPLEMENT_WORKINGSET_DETECTION_FOR_ANONYMOUS_LRU,
+	MM_THP_SHRINK_PAGE_LIST_AVOID_SPLITTING_VM_LOCKED,
+	MM_VMSCAN_CONVERT_GLOBAL_RECLAIM_TO_PER_MEMCG_LRU_LISTS,
+	MM_VMSCAN_DETECT_FILE_THRASHING_AT_THE_RECLAIM_ROOT,
+	MM_VMSCAN_DETERMINE_ANON_FILE_PRESSURE_BALANCE_AT_THE_RECLAIM_ROOT,
+	MM_VMSCAN_DO_NOT_SHARE_CGROUP_ITERATION_BETWEEN_RECLAIMERS,
+	MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT,
+	MM_VMSCAN_FIX_EXTREME_OVERRECLAIM, MM_VMSCAN_LIMIT_THE_RANGE_OF_LRU_TYPE_BALANCING,
+	MM_VMSCAN_MAKE_ROTATIONS_A_SECONDARY_FACTOR,
+	MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU,
+	MM_VMSCAN_RECLAIM_WRITEPAGE_IS_IO_COST, MM_VMSCAN_RESTORE_INCREMENTAL_CGROUP_ITERATION,
+	VMSCAN_ACTIVATE_EXECUTABLE_PAGES_AFTER_FIRST_USAGE,
+	VMSCAN_DETECT_MAPPED_FILE_PAGES_USED_ONLY_ONCE, VMSCAN_FACTOR_OUT_PAGE_REFERENCE_CHECKS,
+	VMSCAN_MAKE_MAPPED_EXECUTABLE_PAGES_THE_FIRST_CLASS_CITIZEN,
+	VMSCAN_PROMOTE_SHARED_FILE_MAPPED_PAGES } from '../lib/commits.ts';
 import { EBUSY, EINVAL } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_add, list_add_tail, list_del, list_empty, list_move, list_splice }
 	from '../lib/list.ts';
@@ -35,14 +53,18 @@ import { GFP_RECLAIM_MASK, MAX_RECLAIM_RETRIES, PAGE_ALLOC_COSTLY_ORDER, page_ev
 	from './internal.ts';
 import { __delete_from_page_cache } from './filemap.ts';
 import { __count_memcg_events, count_memcg_page_event, lruvec_memcg, lruvec_page_state,
+	lruvec_page_state_local,
 	mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_calculate_protection,
 	mem_cgroup_get_nr_swap_pages, mem_cgroup_get_zone_lru_size, mem_cgroup_iter,
+	mem_cgroup_iter_break,
 	mem_cgroup_lruvec, mem_cgroup_online, mem_cgroup_page_lruvec, mem_cgroup_protection,
 	mem_cgroup_size, mem_cgroup_swap_full, mem_cgroup_swapout, mem_cgroup_swappiness,
 	mem_cgroup_uncharge_list, memcg_memory_event } from './memcontrol.ts';
 import { MEMCG_LOW } from './memcontrol_types.ts';
+import { mapping_mapped } from './fs.ts';
 import { get_page, get_page_unless_zero, page_count, page_mapped, page_mapping,
-	page_maybe_dma_pinned, page_pgdat, page_private, page_ref_freeze, page_ref_unfreeze,
+	page_maybe_dma_pinned, page_memcg, page_pgdat, page_private, page_ref_freeze,
+	page_ref_unfreeze,
 	page_to_nid, page_zonenum, put_page, put_page_testzero } from './mm.ts';
 import { add_page_to_lru_list, del_page_from_lru_list, page_is_file_lru, page_lru,
 	page_lru_base_type, update_lru_size } from './mm_inline.ts';
@@ -97,7 +119,8 @@ import { workingset_age_nonresident, workingset_eviction } from './workingset.ts
 
 const { lru: page_lru_node } = pages;
 const { prev } = list_heads;
-const { lists, anon_cost, file_cost, refaults, flags: lruvec_flags } = lruvecs;
+const { lists, anon_cost, file_cost, refaults, recent_rotated, recent_scanned,
+	flags: lruvec_flags } = lruvecs;
 const { node_id, node_zones, flags: pgdat_flags, kswapd_failures, kswapd_order,
 	kswapd_highest_zoneidx: highest_zoneidx_wanted, kswapd_wanted, pfmemalloc_wait,
 	kswapd: kswapd_task } = pgdats;
@@ -172,6 +195,8 @@ export class scan_control {
 	memcg_low_reclaim = false;
 	/** something was spared because of memory.low */
 	memcg_low_skipped = false;
+	/** no walk over a part of the groups any more: the first one got nothing */
+	memcg_full_walk = false;
 	compaction_ready = false;
 	/** the node has so many idle file pages that only these are taken */
 	cache_trim_mode = false;
@@ -383,7 +408,9 @@ function __remove_mapping(
 		const swap = page_private(page);
 
 		mem_cgroup_swapout(page, swap);
-		if (reclaimed && !mapping_exiting(mapping))
+		if (reclaimed && !mapping_exiting(mapping) &&
+		    applied(MM_SWAP_IMPLEMENT_WORKINGSET_DETECTION_FOR_ANONYMOUS_LRU
+		    /* aae466b0052e, v5.9 */))
 			shadow = workingset_eviction(page, target_memcg);
 		__delete_from_swap_cache(page, swap, shadow);
 		put_swap_page(page, swap);
@@ -419,27 +446,91 @@ export function putback_lru_page(page: page): void {
 /** enum page_references */
 export const PAGEREF_RECLAIM = 0, PAGEREF_RECLAIM_CLEAN = 1, PAGEREF_KEEP = 2, PAGEREF_ACTIVATE = 3;
 
+/**
+ * What the callers of page_referenced() give it: the group whose and whose descendants' references
+ * count, 0 for all. Until c3ac9a8ade65 that was the group whose list is scanned.
+ * @custom an argument
+ */
+function referenced_memcg(page: page, sc: scan_control): mem_cgroup {
+	if (applied(MM_MEMCG_COUNT_PTE_REFERENCES_FROM_EVERY_MEMBER /* c3ac9a8ade65, v3.5 */))
+		return sc.target_mem_cgroup;
+	return cgroup_reclaim(sc) || applied(MM_VMSCAN_CONVERT_GLOBAL_RECLAIM_TO_PER_MEMCG_LRU_LISTS
+		/* b95a2f2d486d, v3.3 */) ? page_memcg(page) : 0 as mem_cgroup;
+}
+
+/**
+ * Whether a page is used or can be mapped again any time.
+ * @ported v2.6.33 static
+ */
+function page_mapping_inuse(page: page): boolean {
+	if (page_mapped(page))
+		return true;
+
+	if (PageSwapCache(page))
+		return true;
+
+	const mapping = page_mapping(page);
+	return mapping !== 0 && mapping_mapped(mapping);
+}
+
+/**
+ * What shrink_page_list() did itself, before there was page_check_references(): one reference, of
+ * either kind, is enough.
+ * @custom the part of v2.6.33's shrink_page_list() that is before its add_to_swap()
+ */
+function check_references_once(page: page, referenced: number, vm_flags: number): number {
+	if (!referenced && !(vm_flags & VM_LOCKED))
+		return PAGEREF_RECLAIM;
+
+	/* to try_to_unmap(), which culls it; but what was referenced and is dirty stayed */
+	if (vm_flags & VM_LOCKED)
+		return !referenced || applied(VMSCAN_FACTOR_OUT_PAGE_REFERENCE_CHECKS
+			/* dfc8d636cdb9, v2.6.34 */) ? PAGEREF_RECLAIM : PAGEREF_RECLAIM_CLEAN;
+
+	return page_mapping_inuse(page) ? PAGEREF_ACTIVATE : PAGEREF_RECLAIM_CLEAN;
+}
+
 /** @ported v5.10 static; folio_check_references() from v5.18 */
 export function page_check_references(page: page, sc: scan_control): number {
 	const vm_flags = sc.vm_flags;
-	const referenced_ptes = page_referenced(page, 1, sc.target_mem_cgroup, vm_flags);
+	const referenced_ptes = page_referenced(page, 1, referenced_memcg(page, sc), vm_flags);
+
+	if (!applied(VMSCAN_DETECT_MAPPED_FILE_PAGES_USED_ONLY_ONCE /* 645747462435, v2.6.34 */))
+		return check_references_once(page, referenced_ptes, vm_flags.v);
+
 	const referenced_page = TestClearPageReferenced(page);
 
 	/* mlock() missed it while it was isolated: try_to_unmap() makes up for that */
 	if (vm_flags.v & VM_LOCKED)
-		return PAGEREF_RECLAIM;
+		return applied(MM_THP_SHRINK_PAGE_LIST_AVOID_SPLITTING_VM_LOCKED
+			/* 47d4f3ee4dfc, v5.18 */) ? PAGEREF_ACTIVATE : PAGEREF_RECLAIM;
+
+	/* nobody knows: 6d4675e60135 */
+	if (referenced_ptes === -1)
+		return PAGEREF_KEEP;
 
 	if (referenced_ptes) {
+		const looked_at_twice = applied(MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU
+			/* b518154e59aa, v5.9 */);
+
+		if (!looked_at_twice &&
+		    (applied(MM_CONSIDER_ALL_SWAPPED_BACK_PAGES_IN_USED_ONCE_LOGIC
+		    /* e48982734ea0, v3.5 */) ? PageSwapBacked(page) : PageAnon(page)))
+			return PAGEREF_ACTIVATE;
+
 		/*
 		 * The fault itself leaves a young entry, so one round says little: PG_referenced
 		 * carries what it saw to the next, and past a stay on the active list too.
 		 */
 		SetPageReferenced(page);
 
-		if (referenced_page || referenced_ptes > 1)
+		if (referenced_page || (referenced_ptes > 1 &&
+		    applied(VMSCAN_PROMOTE_SHARED_FILE_MAPPED_PAGES /* 34dbc67a644f, v3.3 */)))
 			return PAGEREF_ACTIVATE;
 
-		if ((vm_flags.v & VM_EXEC) && !PageSwapBacked(page))
+		if ((vm_flags.v & VM_EXEC) && (!looked_at_twice || !PageSwapBacked(page)) &&
+		    applied(VMSCAN_ACTIVATE_EXECUTABLE_PAGES_AFTER_FIRST_USAGE
+		    /* c909e99364c8, v3.3 */))
 			return PAGEREF_ACTIVATE;
 
 		return PAGEREF_KEEP;
@@ -991,6 +1082,8 @@ function shrink_inactive_list(
 	const nr_scanned = isolate_scanned.v;
 
 	__mod_node_page_state(pgdat, NR_ISOLATED_ANON + file, nr_taken);
+	if (!applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL /* 1431d4d11abb, v5.8 */))
+		recent_scanned[lruvec * 2 + file]! += nr_taken;
 	let item = current_is_kswapd() ? PGSCAN_KSWAPD : PGSCAN_DIRECT;
 	if (!cgroup_reclaim(sc))
 		__count_vm_events(item, nr_scanned);
@@ -1010,7 +1103,10 @@ function shrink_inactive_list(
 	move_pages_to_lru(lruvec, page_list);
 
 	__mod_node_page_state(pgdat, NR_ISOLATED_ANON + file, -nr_taken);
-	lru_note_cost(lruvec, file !== 0, stat.nr_pageout);
+	if (!applied(MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING /* 314b57fb0460, v5.8 */))
+		note_rotated(lruvec, stat.nr_activate[0]!, stat.nr_activate[1]!);
+	else if (applied(MM_VMSCAN_RECLAIM_WRITEPAGE_IS_IO_COST /* 96f8bf4fb1dd, v5.8 */))
+		lru_note_cost(lruvec, file !== 0, stat.nr_pageout, nr_scanned - nr_reclaimed);
 	item = current_is_kswapd() ? PGSTEAL_KSWAPD : PGSTEAL_DIRECT;
 	if (!cgroup_reclaim(sc))
 		__count_vm_events(item, nr_reclaimed);
@@ -1039,6 +1135,21 @@ function shrink_inactive_list(
 	return nr_reclaimed;
 }
 
+/**
+ * Pages that go back to the active lists: v5.7's and older kernels' measure of a list, and for a
+ * few commits what the cost model counted.
+ * @custom a line of the callers
+ */
+function note_rotated(lruvec: lruvec, nr_anon: number, nr_file: number): void {
+	if (applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL /* 1431d4d11abb, v5.8 */)) {
+		lru_note_cost(lruvec, false, nr_anon, 0);
+		lru_note_cost(lruvec, true, nr_file, 0);
+		return;
+	}
+	recent_rotated[lruvec * 2]! += nr_anon;
+	recent_rotated[lruvec * 2 + 1]! += nr_file;
+}
+
 /** @ported v5.10 */
 function shrink_active_list(
 	nr_to_scan: number, lruvec: lruvec, sc: scan_control, lru: number,
@@ -1057,6 +1168,10 @@ function shrink_active_list(
 	const nr_scanned = isolate_scanned.v;
 
 	__mod_node_page_state(pgdat, NR_ISOLATED_ANON + file, nr_taken);
+	const by_rotation = !applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL
+		/* 1431d4d11abb, v5.8 */);
+	if (by_rotation)
+		recent_scanned[lruvec * 2 + file]! += nr_taken;
 
 	if (!cgroup_reclaim(sc))
 		__count_vm_events(PGREFILL, nr_scanned);
@@ -1082,10 +1197,16 @@ function shrink_active_list(
 			}
 		}
 
-		if (page_referenced(page, 0, sc.target_mem_cgroup, vm_flags)) {
-			/* a stream of file data must not push out the code that runs */
-			if ((vm_flags.v & VM_EXEC) && page_is_file_lru(page)) {
+		if (page_referenced(page, 0, referenced_memcg(page, sc), vm_flags)) {
+			/* in v5.7 what is deactivated all the same counts too */
+			if (by_rotation)
 				nr_rotated += thp_nr_pages(page);
+			/* a stream of file data must not push out the code that runs */
+			if ((vm_flags.v & VM_EXEC) && page_is_file_lru(page) &&
+			    applied(VMSCAN_MAKE_MAPPED_EXECUTABLE_PAGES_THE_FIRST_CLASS_CITIZEN
+			    /* 8cab4754d24a, v2.6.31 */)) {
+				if (!by_rotation)
+					nr_rotated += thp_nr_pages(page);
 				list_add(page_lru_node(page), l_active);
 				continue;
 			}
@@ -1107,6 +1228,11 @@ function shrink_active_list(
 	__count_memcg_events(lruvec_memcg(lruvec), PGDEACTIVATE, nr_deactivate);
 
 	__mod_node_page_state(pgdat, NR_ISOLATED_ANON + file, -nr_taken);
+	if (!applied(MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING /* 314b57fb0460, v5.8 */))
+		note_rotated(lruvec, file ? 0 : nr_rotated, file ? nr_rotated : 0);
+	else if (nr_rotated &&
+	    applied(MM_VMSCAN_MAKE_ROTATIONS_A_SECONDARY_FACTOR /* 0538a82c39e9, v6.4 */))
+		lru_note_cost(lruvec, file !== 0, 0, nr_rotated);
 
 	mem_cgroup_uncharge_list(l_active);
 	free_unref_page_list(l_active);
@@ -1164,7 +1290,8 @@ export function reclaim_pages(page_list: list_head): number {
 function reclaim_page_list(
 	node_page_list: list_head, pgdat: pglist_data, sc: scan_control,
 ): number {
-	const nr_reclaimed = shrink_page_list(node_page_list, pgdat, sc, 0, sc.stat, false);
+	const nr_reclaimed = shrink_page_list(node_page_list, pgdat, sc, 0, sc.stat,
+		applied(MM_MADVISE_PAGEOUT_IGNORE_REFERENCES /* 2864f3d0f583, v6.10 */));
 
 	while (!list_empty(node_page_list)) {
 		const page = lru_to_page(prev[node_page_list]);
@@ -1178,6 +1305,12 @@ function reclaim_page_list(
 /** @ported v5.10 */
 function shrink_list(lru: number, nr_to_scan: number, lruvec: lruvec, sc: scan_control): number {
 	if (is_active_lru(lru)) {
+		if (!applied(MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT
+		    /* b91ac374346b, v5.5 */)) {
+			if (inactive_list_is_low(lruvec, is_file_lru(lru), sc))
+				shrink_active_list(nr_to_scan, lruvec, sc, lru);
+			return 0;
+		}
 		if (sc.may_deactivate & (is_file_lru(lru) ? DEACTIVATE_FILE : DEACTIVATE_ANON))
 			shrink_active_list(nr_to_scan, lruvec, sc, lru);
 		else
@@ -1205,6 +1338,40 @@ export function inactive_is_low(lruvec: lruvec, inactive_lru: number): boolean {
 	return inactive * inactive_ratio < active;
 }
 
+/**
+ * As inactive_is_low(), of the pages that this reclaim can take; with file pages that thrash, there
+ * are never enough inactive ones.
+ * @ported v5.4 static
+ */
+function inactive_list_is_low(lruvec: lruvec, file: boolean, sc: scan_control): boolean {
+	const inactive_lru = file ? LRU_INACTIVE_FILE : LRU_INACTIVE_ANON;
+
+	if (!file && !total_swap_pages.v)
+		return false;
+
+	const inactive = lruvec_lru_size(lruvec, inactive_lru, sc.reclaim_idx);
+	const active = lruvec_lru_size(lruvec, inactive_lru + LRU_ACTIVE, sc.reclaim_idx);
+
+	let inactive_ratio = 0;
+	if (!file || !file_thrashes(lruvec, sc)) {
+		const gb = Math.trunc((inactive + active) / 2 ** MEMORY_GB_SHIFT);
+		inactive_ratio = gb ? int_sqrt(10 * gb) : 1;
+	}
+
+	return inactive * inactive_ratio < active;
+}
+
+/** @custom the part of inactive_list_is_low() that compares refaults; b910718a948a moved it */
+function file_thrashes(lruvec: lruvec, sc: scan_control): boolean {
+	if (applied(MM_VMSCAN_DETECT_FILE_THRASHING_AT_THE_RECLAIM_ROOT /* b910718a948a, v5.5 */)) {
+		const target = mem_cgroup_lruvec(sc.target_mem_cgroup, lruvec_pgdat(lruvec));
+		return lruvec_page_state(target, WORKINGSET_ACTIVATE_FILE) !==
+			refaults[target * 2 + 1];
+	}
+	return lruvec_page_state_local(lruvec, WORKINGSET_ACTIVATE_FILE) !==
+		refaults[lruvec * 2 + 1];
+}
+
 /* enum scan_balance */
 const SCAN_EQUAL = 0, SCAN_FRACT = 1, SCAN_ANON = 2, SCAN_FILE = 3;
 
@@ -1213,7 +1380,7 @@ const fraction = new Float64Array(ANON_AND_FILE);
 const protection_min: out<number> = { v: 0 }, protection_low: out<number> = { v: 0 };
 
 /** @custom the part of get_scan_count() that decides on the balance; sets `fraction` */
-function scan_balance_of(memcg: mem_cgroup, sc: scan_control): number {
+function scan_balance_of(lruvec: lruvec, memcg: mem_cgroup, sc: scan_control): number {
 	const swappiness = mem_cgroup_swappiness(memcg);
 
 	/* no swap space, no anonymous pages */
@@ -1228,21 +1395,67 @@ function scan_balance_of(memcg: mem_cgroup, sc: scan_control): number {
 	if (!sc.priority && swappiness)
 		return SCAN_EQUAL;
 
-	if (sc.file_is_tiny)
-		return SCAN_ANON;
+	if (!applied(MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT
+	    /* b91ac374346b, v5.5 */)) {
+		/* both as in shrink_node(), but of this group's lists */
+		if (sc.file_is_tiny && !inactive_list_is_low(lruvec, false, sc) &&
+		    Math.trunc(lruvec_lru_size(lruvec, LRU_INACTIVE_ANON, sc.reclaim_idx) /
+		    2 ** sc.priority) !== 0)
+			return SCAN_ANON;
+		if (!inactive_list_is_low(lruvec, true, sc) &&
+		    Math.trunc(lruvec_lru_size(lruvec, LRU_INACTIVE_FILE, sc.reclaim_idx) /
+		    2 ** sc.priority) !== 0)
+			return SCAN_FILE;
+	} else {
+		if (sc.file_is_tiny)
+			return SCAN_ANON;
 
-	if (sc.cache_trim_mode)
-		return SCAN_FILE;
+		if (sc.cache_trim_mode)
+			return SCAN_FILE;
+	}
+
+	if (!applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL /* 1431d4d11abb, v5.8 */)) {
+		fraction_by_rotation(lruvec, swappiness, sc);
+		return SCAN_FRACT;
+	}
+
+	const of_root = applied(MM_VMSCAN_DETERMINE_ANON_FILE_PRESSURE_BALANCE_AT_THE_RECLAIM_ROOT
+		/* 7cf111bc39f6, v5.8 */);
+	let anon = of_root ? sc.anon_cost : anon_cost[lruvec];
+	let file = of_root ? sc.file_cost : file_cost[lruvec];
+	let total_cost = anon + file;
 
 	/* The costlier type is spared, but never below a third; swappiness then shifts both. */
-	let total_cost = sc.anon_cost + sc.file_cost;
-	const anon_cost = total_cost + sc.anon_cost;
-	const file_cost = total_cost + sc.file_cost;
-	total_cost = anon_cost + file_cost;
+	if (applied(MM_VMSCAN_LIMIT_THE_RANGE_OF_LRU_TYPE_BALANCING /* d483a5dd009a, v5.8 */)) {
+		anon += total_cost;
+		file += total_cost;
+		total_cost = anon + file;
+	}
 
-	fraction[0] = Math.trunc(swappiness * (total_cost + 1) / (anon_cost + 1));
-	fraction[1] = Math.trunc((200 - swappiness) * (total_cost + 1) / (file_cost + 1));
+	fraction[0] = Math.trunc(swappiness * (total_cost + 1) / (anon + 1));
+	fraction[1] = Math.trunc((200 - swappiness) * (total_cost + 1) / (file + 1));
 	return SCAN_FRACT;
+}
+
+/**
+ * The less of the pages scanned had to be rotated, the more a list is worth a scan; old numbers
+ * count less and less.
+ * @custom the part of v5.7's get_scan_count() that sets `fraction`
+ */
+function fraction_by_rotation(lruvec: lruvec, swappiness: number, sc: scan_control): void {
+	for (let file = 0; file < ANON_AND_FILE; file++) {
+		const lru = file ? LRU_INACTIVE_FILE : LRU_INACTIVE_ANON;
+		const size = lruvec_lru_size(lruvec, lru, sc.reclaim_idx) +
+			lruvec_lru_size(lruvec, lru + LRU_ACTIVE, sc.reclaim_idx);
+		const at = lruvec * 2 + file;
+
+		if (recent_scanned[at]! > Math.trunc(size / 4)) {
+			recent_scanned[at] = Math.trunc(recent_scanned[at]! / 2);
+			recent_rotated[at] = Math.trunc(recent_rotated[at]! / 2);
+		}
+		fraction[file] = Math.trunc((file ? 200 - swappiness : swappiness) *
+			(recent_scanned[at]! + 1) / (recent_rotated[at]! + 1));
+	}
 }
 
 /** @custom the part of get_scan_count() that memory.min and memory.low act on: pages to scan */
@@ -1285,8 +1498,10 @@ function unprotected_size(lruvec_size: number, memcg: mem_cgroup, sc: scan_contr
  */
 export function get_scan_count(lruvec: lruvec, sc: scan_control, nr: number[]): void {
 	const memcg = lruvec_memcg(lruvec);
-	const scan_balance = scan_balance_of(memcg, sc);
-	const denominator = fraction[0]! + fraction[1]!;
+	const scan_balance = scan_balance_of(lruvec, memcg, sc);
+	const denominator = fraction[0]! + fraction[1]! +
+		(applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL /* 1431d4d11abb, v5.8 */)
+			? 0 : 1);
 
 	for (let lru = LRU_BASE; lru <= LRU_ACTIVE_FILE; lru++) {
 		const file = is_file_lru(lru) ? 1 : 0;
@@ -1394,7 +1609,10 @@ function shrink_lruvec(lruvec: lruvec, sc: scan_control): void {
 	sc.nr_reclaimed += nr_reclaimed;
 
 	/* also without a scan of them: there must be candidates when their turn comes */
-	if (total_swap_pages.v && inactive_is_low(lruvec, LRU_INACTIVE_ANON))
+	if (applied(MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT
+	    /* b91ac374346b, v5.5 */)
+		? total_swap_pages.v && inactive_is_low(lruvec, LRU_INACTIVE_ANON)
+		: inactive_list_is_low(lruvec, false, sc))
 		shrink_active_list(SWAP_CLUSTER_MAX, lruvec, sc, LRU_ACTIVE_ANON);
 }
 
@@ -1464,7 +1682,8 @@ function should_continue_reclaim(
 /** @ported v5.10; but for shrinkers and vmpressure */
 function shrink_node_memcgs(pgdat: pglist_data, sc: scan_control): void {
 	const target_memcg = sc.target_mem_cgroup;
-	let memcg = mem_cgroup_iter(target_memcg, 0 as mem_cgroup, null);
+	const partial = walks_in_part(sc) ? { pgdat, generation: 0 } : null;
+	let memcg = mem_cgroup_iter(target_memcg, 0 as mem_cgroup, partial);
 
 	do {
 		const lruvec = mem_cgroup_lruvec(memcg, pgdat);
@@ -1472,10 +1691,10 @@ function shrink_node_memcgs(pgdat: pglist_data, sc: scan_control): void {
 		mem_cgroup_calculate_protection(target_memcg, memcg);
 
 		/* memory.min holds in all rounds */
-		if (mem_cgroup_below_min(memcg))
+		if (mem_cgroup_below_min(target_memcg, memcg))
 			continue;
 		/* memory.low does not in the second */
-		if (mem_cgroup_below_low(memcg)) {
+		if (mem_cgroup_below_low(target_memcg, memcg)) {
 			if (!sc.memcg_low_reclaim) {
 				sc.memcg_low_skipped = true;
 				continue;
@@ -1484,7 +1703,23 @@ function shrink_node_memcgs(pgdat: pglist_data, sc: scan_control): void {
 		}
 
 		shrink_lruvec(lruvec, sc);
-	} while ((memcg = mem_cgroup_iter(target_memcg, memcg, null)));
+
+		/* enough: the next reclaim goes on after this group */
+		if (partial && sc.nr_reclaimed >= sc.nr_to_reclaim) {
+			mem_cgroup_iter_break(target_memcg, memcg);
+			break;
+		}
+	} while ((memcg = mem_cgroup_iter(target_memcg, memcg, partial)));
+}
+
+/** @custom whether shrink_node_memcgs() stops when it has enough, with a walk that all share */
+function walks_in_part(sc: scan_control): boolean {
+	if (current_is_kswapd())
+		return false;
+	if (applied(MM_VMSCAN_RESTORE_INCREMENTAL_CGROUP_ITERATION /* b82b530740b9, v6.11 */))
+		return !sc.memcg_full_walk;
+	return !applied(MM_VMSCAN_DO_NOT_SHARE_CGROUP_ITERATION_BETWEEN_RECLAIMERS
+		/* 1ba6fc9af35b, v5.4 */);
 }
 
 /** @ported v5.10; but for vmpressure and hibernation */
@@ -1555,9 +1790,12 @@ function shrink_node(pgdat: pglist_data, sc: scan_control): void {
 
 			const anon = node_page_state(pgdat, NR_INACTIVE_ANON);
 
-			sc.file_is_tiny = file + free <= total_high_wmark &&
-				!(sc.may_deactivate & DEACTIVATE_ANON) &&
-				Math.trunc(anon / 2 ** sc.priority) !== 0;
+			sc.file_is_tiny = file + free <= total_high_wmark;
+			/* else each group looks at its own anonymous pages */
+			if (applied(MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT
+			    /* b91ac374346b, v5.5 */))
+				sc.file_is_tiny &&= !(sc.may_deactivate & DEACTIVATE_ANON) &&
+					Math.trunc(anon / 2 ** sc.priority) !== 0;
 		}
 
 		shrink_node_memcgs(pgdat, sc);
@@ -1655,6 +1893,17 @@ function shrink_zones(zonelist: zonelist, sc: scan_control): void {
 function snapshot_refaults(target_memcg: mem_cgroup, pgdat: pglist_data): void {
 	const target_lruvec = mem_cgroup_lruvec(target_memcg, pgdat);
 
+	if (!applied(MM_VMSCAN_DETECT_FILE_THRASHING_AT_THE_RECLAIM_ROOT
+	    /* b910718a948a, v5.5 */)) {
+		let memcg = mem_cgroup_iter(target_memcg, 0 as mem_cgroup, null);
+		do {
+			const lruvec = mem_cgroup_lruvec(memcg, pgdat);
+			refaults[lruvec * 2 + 1] =
+				lruvec_page_state_local(lruvec, WORKINGSET_ACTIVATE_FILE);
+		} while ((memcg = mem_cgroup_iter(target_memcg, memcg, null)));
+		return;
+	}
+
 	refaults[target_lruvec * 2] =
 		lruvec_page_state(target_lruvec, WORKINGSET_ACTIVATE_ANON);
 	refaults[target_lruvec * 2 + 1] =
@@ -1711,6 +1960,14 @@ function do_try_to_free_pages(zonelist: zonelist, sc: scan_control): number {
 		/* compaction may have room enough now: not out of memory */
 		if (sc.compaction_ready)
 			return 1;
+
+		/* Others may have moved the shared walk on: go all the way before giving up. */
+		if (!sc.memcg_full_walk && applied(MM_VMSCAN_RESTORE_INCREMENTAL_CGROUP_ITERATION
+		    /* b82b530740b9, v6.11 */)) {
+			sc.priority = initial_priority;
+			sc.memcg_full_walk = true;
+			continue;
+		}
 
 		/*
 		 * Whether active pages are aged is decided for the whole node; where that was wrong

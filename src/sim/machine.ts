@@ -39,7 +39,7 @@ import { PAGE_IDLE_BITMAP, hasFile, readBytes, readText, readWhole, writeBytes, 
 import { KPF, PAGEMAP_ENTRY_BYTES, pagemapFrame, type KpfName } from './formats.ts';
 import { traceMark, traceSwitch, traceText } from './ftrace.ts';
 import { checkInvariants } from './invariants.ts';
-import { parseKernel, type Kernel } from './kernels.ts';
+import { kernelChanges, parseKernel, type Kernel } from './kernels.ts';
 import { kpageflags, pagemapWords, pteYoung } from './pageinfo.ts';
 import * as sys from './syscalls.ts';
 
@@ -215,7 +215,7 @@ export function boot(options: MachineOptions = {}): Machine {
 	const kernel = typeof set.kernel === 'string' ? parseKernel(set.kernel) : set.kernel;
 
 	checkOptions(set);
-	mm_boot({ ramBytes: ram, cpus, nodes, commits: kernel.commits, seed, pcid });
+	mm_boot({ ramBytes: ram, cpus, nodes, commits: kernelChanges(kernel), seed, pcid });
 	exec_init();
 	actorsInit(stepBudget);
 	keepKernelName(kernel.name);

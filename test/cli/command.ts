@@ -2,7 +2,7 @@
 /* The command as it is shipped: bundled anew from the sources, run as a process. */
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdtempSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,7 +29,11 @@ export async function command(): Promise<Command> {
 	const path = join(folder, entries.command.output);
 	await build({ absWorkingDir: root, entryPoints: [entries.command.source], outfile: path,
 		bundle: true, platform: 'node', format: 'esm', target: 'node20.19',
-		logLevel: 'error' });
+		external: ['esbuild'], logLevel: 'error', sourcemap: 'linked',
+		sourcesContent: false });
+	/* what --patch takes a copy of */
+	for (const name of ['src', 'node_modules', 'tsconfig.json', 'tsconfig.patch.json'])
+		symlinkSync(join(root, name), join(folder, name));
 	copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
 	for (const name of shipped) {
 		const from = join(root, 'src/oracle', name);
