@@ -93,8 +93,12 @@ class Writer {
 			this.lines.push(`machine ram=${this.#pick([64, 96])}M ` +
 				`swap=${this.#pick([0, 1, 16])}M cpus=${1 + this.#below(3)} ` +
 				`pcid=${this.#below(2)} seed=${seed}`);
+		/*
+		 * So few pages that the cache of slots is never in use, or so many that it always
+		 * is: between 128 and 320 that is of the boot.
+		 */
 		else if (this.#limited === 'swap' && this.#chance(50))
-			this.lines.push(`machine swap=${this.#pick(['0', '1M', '128K'])}`);
+			this.lines.push(`machine swap=${this.#pick(['0', '2M', '128K'])}`);
 		if (this.#chance(50))
 			this.lines.push('/sys/kernel/debug/fault_around_bytes = 4096');
 		/* Which slots lie near one another is of the boot, not of the program. */
@@ -176,7 +180,7 @@ class Writer {
 		const range = () => this.#range(mapping);
 		const deed = this.#weighted<() => string | undefined>([
 			[45, () => this.#access(task, mapping)],
-			[12, () => `${task.name}: clear_refs ${this.#pick([1, 1, 1, 2, 3, 4])}`],
+			[12, () => this.#clearRefs(task, this.#pick([1, 1, 1, 2, 3, 4]))],
 			[18, () => {
 				const advice = this.#weighted<string>([[2, 'cold'], [2, 'pageout'],
 					[2, 'free'], [1, 'dontneed'], [3, this.#pick(ADVICE)]]);
@@ -197,6 +201,14 @@ class Writer {
 		return deed();
 	}
 
+	/*
+	 * What a TLB still has is of the processor: on a real kernel init runs in between, which
+	 * empties it.
+	 */
+	#clearRefs({ name }: Task, what: number): string {
+		return `${name}: clear_refs ${what}` + (this.#real ? '\nvm.page-cluster = 0' : '');
+	}
+
 	#fork(task: Task): void {
 		const name = `t${this.#names++}`;
 
@@ -214,7 +226,7 @@ class Writer {
 		const mapping = this.#pick(task.mappings);
 		const { name, pages, memfd, offset } = mapping;
 
-		this.lines.push(`${task.name}: clear_refs`);
+		this.lines.push(this.#clearRefs(task, 1));
 		if (memfd !== undefined) {
 			this.lines.push(`${task.name}: munmap ${name}`,
 				`${task.name}: ${name} = mmap ${memfd} ${pages} rw shared` +

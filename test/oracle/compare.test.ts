@@ -38,8 +38,18 @@ const at = (text: string): SeenStatement =>
 const but = (text: string, change: (seen: SeenStatement) => SeenStatement): SeenRun => ({ ...run,
 	statements: run.statements.map((seen) =>
 		seen.place === placeOf(text) ? change(seen) : seen) });
-const outcome = (text: string, change: (outcome: any) => Outcome): SeenRun =>
-	but(text, (seen) => ({ ...seen, outcome: change(seen.outcome) }));
+/* Whatever an outcome of any kind has. */
+interface AnyOutcome {
+	readonly counts: Readonly<Record<'active', number>>;
+	readonly flags: readonly string[];
+	readonly values: readonly (readonly [string, number])[];
+	readonly text: string;
+	readonly lines: readonly string[];
+	readonly held: boolean;
+}
+const outcome = (text: string, change: (outcome: AnyOutcome) => object): SeenRun =>
+	but(text, (seen) => ({ ...seen,
+		outcome: change(seen.outcome as unknown as AnyOutcome) as Outcome }));
 const differs = (other: SeenRun) => compare(program, other, run).first?.field;
 
 test('the run itself has everything', () => {
@@ -62,7 +72,7 @@ describe('what is compared', () => {
 		['the flags of a page', 'flags', outcome('show m[3]', (o) =>
 			({ ...o, flags: [...o.flags, 'ACTIVE'] }))],
 		['memory.stat', 'pgsteal', outcome('stat A all', (o) =>
-			({ ...o, values: o.values.map(([key, value]: [string, number]) =>
+			({ ...o, values: o.values.map(([key, value]) =>
 				[key, value + Number(key === 'pgsteal')]) }))],
 		['a file', 'line 1', outcome('cat A/memory.events', (o) =>
 			({ ...o, text: o.text.replace('low 0', 'low 1') }))],
@@ -74,7 +84,7 @@ describe('what is compared', () => {
 						(_, n) => `pswpout ${Number(n) + 1}`) } } : seen) };
 		})()],
 		['a line of the trace', 'line[1]', outcome('trace', (o) =>
-			({ ...o, lines: o.lines.with(1, o.lines[1].replace(/nr_taken=\d+/,
+			({ ...o, lines: [...o.lines].with(1, o.lines[1]!.replace(/nr_taken=\d+/,
 				'nr_taken=99')) }))],
 		['a line of the trace as it came', 'trace[0]', but('reclaim A 40', (seen) =>
 			({ ...seen, trace: seen.trace!.slice(1) }))],
@@ -100,7 +110,7 @@ describe('what is not', () => {
 		['an expectation about young', outcome('expect m young=0', (o) =>
 			({ ...o, held: !o.held }))],
 		['pgfault', outcome('stat A all', (o) => ({ ...o, values: o.values.map(
-			([key, value]: [string, number]) =>
+			([key, value]) =>
 				[key, value + Number(key === 'pgfault')]) }))],
 		['pfns and struct pages', but('reclaim A 40', (seen) => ({ ...seen,
 			trace: seen.trace!.map((line) => line.replace(/page=\S+ pfn=\d+/,
