@@ -317,7 +317,8 @@ class Writer {
 		case 'ask':
 			this.lines.push(this.#pick([`stat ${this.#pick(this.#cgroups)}`, 'trace',
 				`cat ${this.#pick(this.#cgroups)}/memory.${this.#pick(
-					['events', 'swap.current', 'stat'])}`, 'cat /proc/vmstat']));
+					['events', 'swap.current', 'stat'])}`,
+				'cat /proc/vmstat']));
 			break;
 		default: {
 			const body = this.#deed(task);
@@ -340,7 +341,8 @@ class Writer {
 			for (const mapping of mappings)
 				for (let page = 0; page < mapping.pages; page += PIECE_PAGES)
 					this.lines.push(`show ${name}.${mapping.name}[${page}..` +
-						`${Math.min(page + PIECE_PAGES, mapping.pages) - 1}]`);
+						`${Math.min(page + PIECE_PAGES,
+							mapping.pages) - 1}]`);
 		for (const cgroup of this.#cgroups)
 			for (const file of ['stat', 'current', 'swap.current', 'events'])
 				this.lines.push(`cat ${cgroup}/memory.${file}`);

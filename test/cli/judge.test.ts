@@ -50,12 +50,14 @@ describe('oracle diff', () => {
 
 		expect(status).toBe(1);
 		expect(stdout).toMatch(/foreign-half\.litmus +different +\d+ of \d+ fields\n/);
-		expect(stdout).toMatch(/^ {4}line 33: reclaim A 32: trace\[\d+\]\n {8}v5\.10 .*mm_vmscan/m);
+		expect(stdout).toMatch(
+			/^ {4}line 33: reclaim A 32: trace\[\d+\]\n {8}v5\.10 .*mm_vmscan/m);
 		expect(stdout).toMatch(/^ {8}- .*nr_unmap_fail=14$/m);
 		expect(stdout).toMatch(/^ {8}\+ memcg_reclaim_end nr_reclaimed=42$/m);
 		expect(widest(stdout)).toBeLessThanOrEqual(100);
 
-		const { passed, programs: [program] } = JSON.parse(vmmu([...words, '--json']).stdout);
+		const { passed, programs: [program] } = JSON.parse(vmmu([...words,
+			'--json']).stdout);
 		expect(passed).toBe(false);
 		expect(program).toMatchObject({ state: 'different', first: { line: 33,
 			theirs: { kernel: 'v5.10' }, ours: { kernel: 'v5.10.223' } } });
@@ -73,7 +75,8 @@ describe('fuzz', () => {
 	});
 
 	test('a divergence is written as a program with both outcomes', () => {
-		const { status, stdout } = vmmu(['fuzz', '--seed', '30', '--count', '1', '--kernel', 'v5.10',
+		const { status, stdout } = vmmu(['fuzz', '--seed', '30', '--count', '1', '--kernel',
+			'v5.10',
 			'--kernel', 'v5.10.4', '--dir', vmmu.folder, '--limit', '1',
 			'--statements', '40']);
 		const names = readdirSync(vmmu.folder).filter((name) => name.startsWith('fuzz-'));
@@ -82,7 +85,8 @@ describe('fuzz', () => {
 		expect(names).toEqual(['fuzz-30.litmus']);
 		expect(stdout).toContain(join(vmmu.folder, names[0]!));
 		const text = readFileSync(join(vmmu.folder, names[0]!), 'utf8');
-		expect(text).toMatch(/^# vmmu fuzz --seed 30 --count 1 --statements 40 --kernel v5\.10 /);
+		expect(text).toMatch(
+			/^# vmmu fuzz --seed 30 --count 1 --statements 40 --kernel v5\.10 /);
 		expect(text).toMatch(/^# {3}v5\.10 +\S/m);
 		expect(text).toMatch(/^# {3}v5\.10\.4 +\S/m);
 		const diff = vmmu(['oracle', 'diff', join(vmmu.folder, names[0]!),
@@ -99,8 +103,10 @@ describe('a wrong command line: status 64, one message, nothing done', () => {
 		[['oracle', 'diff', HALF, '--on', 'v4.9'], /'v4\.9' is no kernel/],
 		[['oracle', 'diff', HALF, '--on', '4.9'], /4\.9 is no kernel of the oracle/],
 		[['oracle', 'run', 'none.litmus', '--on', 'v5.10'], /none\.litmus: no such file/],
-		[['oracle', 'record', HALF, '--on', 'v5.10'], /is the emulator; expected a real kernel/],
-		[['oracle', 'record', HALF, HALF, '--on', '5.10'], /two programs are called foreign-half/],
+		[['oracle', 'record', HALF, '--on', 'v5.10'],
+			/is the emulator; expected a real kernel/],
+		[['oracle', 'record', HALF, HALF, '--on', '5.10'],
+			/two programs are called foreign-half/],
 		[['fuzz', '--count', 'many'], /--count many: expected a number from 1 to/],
 		[['fuzz', 'x'], /x is too much/],
 		[['fuzz', '--dir', '/none'], /--dir \/none: no such folder/],

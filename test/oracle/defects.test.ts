@@ -14,7 +14,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { recordingsIn } from './replay.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const folder = process.env['VMMU_RECORDINGS'] ?? join(root, 'test/oracle/recordings');
+const folder = join(root, 'test/oracle/recordings');
 const recordings = recordingsIn(folder);
 const scratch = mkdtempSync(join(tmpdir(), 'vmmu-defects-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -30,21 +30,25 @@ interface Defect {
 }
 
 const defects: readonly Defect[] = [
-	{ name: 'page_check_references() activates at the first reference', file: 'src/mm/vmscan.ts',
+	{ name: 'page_check_references() activates at the first reference',
+		file: 'src/mm/vmscan.ts',
 		line: 'if (referenced_page || referenced_ptes > 1)',
 		instead: 'if (referenced_page || referenced_ptes > 0)', near: /page_check/ },
 	{ name: 'page_referenced() counts strangers', file: 'src/mm/rmap.ts',
 		line: 'rwc.invalid_vma = memcg ? invalid_page_referenced_vma : null;',
 		instead: 'rwc.invalid_vma = null;', near: /foreign/ },
 	{ name: 'try_to_unmap() looks at no accessed bit before 013339df116c',
-		file: 'src/mm/rmap.ts', line: 'if (ptep_clear_flush_young_notify(vma, address, pte)) {',
+		file: 'src/mm/rmap.ts',
+		line: 'if (ptep_clear_flush_young_notify(vma, address, pte)) {',
 		instead: 'if (ptep_clear_flush_young_notify(vma, address, pte) && !pte) {',
 		near: /prepatch/ },
 	{ name: 'get_scan_count() takes the other fraction', file: 'src/mm/vmscan.ts',
 		line: 'scan = scan * fraction[file]! / denominator;',
-		instead: 'scan = scan * fraction[1 - file]! / denominator;', near: /scan_count|fract/ },
+		instead: 'scan = scan * fraction[1 - file]! / denominator;',
+		near: /scan_count|fract/ },
 	{ name: 'move_pages_to_lru() adds at the tail', file: 'src/mm/vmscan.ts',
-		line: 'list_move(page_lru_node(page), lists(lruvec, lru));\n\n\t\tif (put_page_testzero',
+		line: 'list_move(page_lru_node(page), lists(lruvec, lru));\n\n' +
+			'\t\tif (put_page_testzero',
 		instead: 'list_move(page_lru_node(page), prev[lists(lruvec, lru)]!);\n\n' +
 			'\t\tif (put_page_testzero', near: /shrink|order/ },
 	{ name: 'inactive_is_low() wants half as many inactive pages', file: 'src/mm/vmscan.ts',
@@ -59,7 +63,8 @@ const defects: readonly Defect[] = [
 		near: /foreign/ },
 	{ name: 'a refault at any distance is activated', file: 'src/mm/workingset.ts',
 		line: 'if (refault_distance > workingset_size)',
-		instead: 'if (refault_distance > workingset_size + 10000)', near: /refault|workingset/ },
+		instead: 'if (refault_distance > workingset_size + 10000)',
+		near: /refault|workingset/ },
 	{ name: 'a rescued page keeps its swap slot', file: 'src/mm/vmscan.ts',
 		line: 'try_to_free_swap(page);', instead: ';', near: /swap|rescue|mlock/ },
 	{ name: 'clear_refs leaves PG_referenced', file: 'src/mm/task_mmu.ts',
@@ -79,7 +84,8 @@ function planted({ file, line, instead }: Defect): Plugin {
 				return undefined;
 			const parts = readFileSync(path, 'utf8').split(line);
 			if (parts.length !== 2)
-				throw new Error(`${file} has '${line}' ${parts.length - 1} times; ` +
+				throw new Error(
+					`${file} has '${line}' ${parts.length - 1} times; ` +
 					'expected it once');
 			return { contents: parts.join(instead), loader: 'ts' };
 		});
@@ -110,8 +116,6 @@ describe('a defect is found', () => {
 
 	test.concurrent.each(defects)('$name', async (defect) => {
 		const found = await differing(`defect-${defects.indexOf(defect)}`, defect);
-		if (process.env['VMMU_SHOW'])
-			process.stderr.write(`${defect.name}: ${JSON.stringify(found)}\n`);
 		expect(found).toHaveLength(1);
 	});
 

@@ -46,7 +46,8 @@ describe('every program that a real kernel can run was recorded', () => {
 	const wanted = programs.flatMap(({ source, program }) => [
 		...(incomparable(program, AFTER).length ? [] : [['5.10', program] as const]),
 		/* What is about the commit names it, in a guard, its name or a comment. */
-		...(`${program.file} ${source}`.includes(id) && !incomparable(program, BEFORE).length
+		...(`${program.file} ${source}`.includes(id) && !incomparable(program,
+			BEFORE).length
 			? [['5.10-prepatch', program] as const] : []),
 	]).map(([on, program]) => ({ program,
 		file: recordingFile({ name: recordingName(program.file), on }) }));
