@@ -33,15 +33,17 @@ function numberOf(
 }
 
 /* Whom to hold which kernels against: a real kernel, the first of several, or nobody. */
-async function sides(options: Parameters<typeof findJudge>[1] & {
-	readonly kernel: readonly string[] }): Promise<{ judge: Judge | undefined; kernels: Kernel[] }> {
+async function sides(
+	options: Parameters<typeof findJudge>[1] & { readonly kernel: readonly string[] },
+): Promise<{ judge: Judge | undefined; kernels: Kernel[] }> {
 	const { on, bzimage, modules, append, kernel } = options;
 	const kernels = kernelsOf(kernel);
 
 	if (on === undefined && bzimage === undefined) {
 		if (modules !== undefined || append !== undefined)
 			throw new UsageError(
-				'fuzz: --modules and --append go with a real kernel: --on or --bzimage');
+				'fuzz: --modules and --append go with a real kernel: ' +
+				'--on or --bzimage');
 		const [first, ...others] = kernels as [Kernel, ...Kernel[]];
 		return others.length ? { judge: emulatedJudge(first), kernels: others }
 			: { judge: undefined, kernels };
@@ -82,12 +84,14 @@ export async function fuzz(words: readonly string[]): Promise<number> {
 	const { operands, options } = parseArguments('fuzz', OPTIONS, words);
 	const seed = numberOf('seed', options.seed, SEED, 0, SEED_MAX);
 	const count = numberOf('count', options.count, COUNT, 1, COUNT_MAX);
-	const statements = numberOf('statements', options.statements, STATEMENTS, 1, STATEMENTS_MAX);
+	const statements = numberOf('statements', options.statements, STATEMENTS, 1,
+		STATEMENTS_MAX);
 	const limit = numberOf('limit', options.limit, LIMIT, 0, COUNT_MAX);
 	const folder = options.dir ?? '.';
 
 	if (operands.length)
-		throw new UsageError(`fuzz: ${operands[0]} is too much; vmmu help fuzz has examples`);
+		throw new UsageError(
+			`fuzz: ${operands[0]} is too much; vmmu help fuzz has examples`);
 	if (!existsSync(folder))
 		throw new UsageError(`fuzz: --dir ${folder}: no such folder`);
 	const { judge, kernels } = await sides(options);
@@ -131,7 +135,9 @@ export async function fuzz(words: readonly string[]): Promise<number> {
 	return divergent ? EX_FAILED : EX_OK;
 }
 
-function summary({ programs, statements, incomparable, findings }: Campaign, divergent: number): string {
+function summary(
+	{ programs, statements, incomparable, findings }: Campaign, divergent: number,
+): string {
 	const undetermined = findings.length - divergent;
 
 	return `${programs} programs, ${statements} statements, ${divergent} divergent` +
@@ -145,7 +151,8 @@ function findingJson(
 ): object {
 	const { span, text } = program.statements[first.place]!;
 
-	return { seed, undetermined: undetermined !== undefined, shrunk, file: files.get(seed) ?? null, line: span.line, text,
+	return { seed, undetermined: undetermined !== undefined, shrunk,
+		file: files.get(seed) ?? null, line: span.line, text,
 		field: first.field, theirs: theirs
 			? { kernel: theirs.kernel, value: first.theirs ?? null } : null,
 		ours: { kernel: ours.kernel, value: first.ours ?? null }, source };

@@ -17,6 +17,7 @@ usage: vmmu COMMAND ...
   history [WHAT]          the commits that are modelled
   kernels                 the kernels that are modelled, and how far each can be trusted
   oracle COMMAND          real kernels under QEMU, as judges
+  fuzz                    random programs, against a real kernel or another one of ours
   help [COMMAND]          this, or more about a command
   --version
 
@@ -32,6 +33,10 @@ there, 64 wrong usage or a wrong program, 70 a defect of vmmu, 74 the output cou
 const KERNEL = `\
   --kernel KERNEL   v2.6.24 ... v7.2, v5.10.1 ... v5.10.223 (vmmu kernels lists them; default
                     v5.10.223); +ID adds a commit, -ID takes one out: v5.10.223-013339df116c`;
+const JUDGE = `\
+  --on KERNEL       a real kernel: 5.10, 5.10-prepatch, 6.1, 6.12, 7.2; or an emulated one: v5.10.4
+  --bzimage PATH    in place of --on: an image of your own; --modules DIR its modules
+  --append WORDS    more words for the command line of the real kernel`;
 const AT = `\
   --at LINE         after the statement on that line (or the last one before it); default: the end`;
 
@@ -124,12 +129,74 @@ Real kernels under QEMU's own emulation (no /dev/kvm is needed), as judges of wh
   fetch [KERNEL]...       get Debian's kernels, through this machine's own package source
   build-prepatch          build the kernel before 013339df116c
   doctor                  what is missing, and the command that installs it
+  run FILE...             run litmus programs on a real kernel
+  diff FILE...            hold the emulator against a real kernel
+  record FILE...          record what programs show on a real kernel
 
 They are kept in VMMU_CACHE, or vmmu/ in XDG_CACHE_HOME, or ~/.cache/vmmu. docs/oracle.md says more.
 
   vmmu oracle doctor
   vmmu oracle fetch 5.10
-  vmmu help oracle fetch
+  vmmu oracle diff test/litmus/foreign-half.litmus --on 5.10
+  vmmu help oracle diff
+`,
+	'oracle run': `\
+usage: vmmu oracle run FILE... --on KERNEL [OPTION]...
+
+Run litmus programs on a real kernel, and show what vmmu run shows of them. A program that a real
+kernel cannot run is refused before anything runs.
+
+${JUDGE}
+  --trace           print the trace lines and nothing else, from the name of the event on
+  --json            print JSON (schema 1), as vmmu run does
+
+  vmmu oracle run test/litmus/foreign-half.litmus --on 5.10
+`,
+	'oracle diff': `\
+usage: vmmu oracle diff FILE... --on KERNEL [OPTION]...
+
+Run litmus programs on a real kernel and on the emulator, and compare them statement by statement:
+each is equal, different (with the first field that differs, and the trace around it) or not
+comparable. docs/oracle.md has what is compared. Exit status 0 only if all that can be compared are
+equal.
+
+${JUDGE}
+  --kernel KERNEL   the emulated kernel; default: the one that is the same
+  --json            print JSON (schema 1)
+
+  vmmu oracle diff test/litmus/*.litmus --on 5.10
+`,
+	'oracle record': `\
+usage: vmmu oracle record FILE... --on KERNEL [OPTION]...
+
+Record what litmus programs show on a real kernel, for npm test to hold the emulator against. A
+recording is written whole or not at all.
+
+${JUDGE}
+  --kernel KERNEL   the emulated kernel; default: the one that is the same
+  --dir DIR         where to, default test/oracle/recordings
+
+  vmmu oracle record test/litmus/foreign-half.litmus --on 5.10
+`,
+	fuzz: `\
+usage: vmmu fuzz [OPTION]...
+
+Run random litmus programs: against a real kernel, or of several emulated kernels the others against
+the first, or of one the invariants alone, after every statement. A program that differs is shrunk
+and written to DIR/fuzz-SEED.litmus, with what each showed as a comment. The same seed gives the
+same programs. Exit status 1 if any differs.
+
+  --seed S          of the first program, default 1; the next has S + 1
+  --count N         how many programs, default 100
+  --statements N    of each, without those that set it up and that look; default 60
+  --limit N         shrink at most so many, default 10; 0: none, but write them
+  --dir DIR         where to, default .
+  --kernel KERNEL   an emulated kernel; can be given several times
+${JUDGE}
+  --json            print JSON (schema 1)
+
+  vmmu fuzz --seed 1 --count 500 --on 5.10
+  vmmu fuzz --kernel v5.10 --kernel v5.10.4 --limit 1
 `,
 	'oracle fetch': `\
 usage: vmmu oracle fetch [5.10|6.1|6.12|7.2]... [--json]

@@ -77,7 +77,8 @@ export async function oracleRun(words: readonly string[]): Promise<number> {
 			throw new UsageError(
 				`${placeText(program, place)}: cannot run on ${judge.name}: ` +
 				`${reason}`);
-	const { runs: seen } = await withRealOptions(options, (given) => judge.run(programs, given));
+	const { runs: seen } = await withRealOptions(options,
+		(given) => judge.run(programs, given));
 	const runs = programs.map((program, i) => runOf(program, seen[i]!, judge,
 		`vmmu oracle run ${shellWord(files[i]!)} ${judgeWords(options)}`));
 	if (options.json)
@@ -240,7 +241,8 @@ export async function oracleRecord(words: readonly string[]): Promise<number> {
 	if (twice !== undefined || files.includes('-'))
 		throw new UsageError(twice === undefined
 			? `${command}: -: expected a file, whose name the recording gets`
-			: `${command}: two programs are called ${recordingName(twice)}; expected one`);
+			: `${command}: two programs are called ${recordingName(twice)}; ` +
+				'expected one');
 	expectFiles(command, files);
 	const programs = sources.map((source, i) => parseLitmus(source, files[i]!));
 	const judge = await findJudge(command, options);

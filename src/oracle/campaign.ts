@@ -105,7 +105,7 @@ class Runner {
 	 * other programs come before.
 	 */
 	async undetermined(
-		found: readonly { readonly program: Program; readonly theirs: SeenRun | undefined }[],
+		found: readonly Pick<Finding, 'program' | 'theirs'>[],
 	): Promise<Map<Program, Divergence>> {
 		const { judge, real = {} } = this.#options;
 		const asked = found.filter(({ theirs }) => theirs).toReversed();

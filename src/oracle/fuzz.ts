@@ -178,7 +178,7 @@ class Writer {
 		const range = () => this.#range(mapping);
 		const deed = this.#weighted<() => string | undefined>([
 			[45, () => this.#access(task, mapping)],
-			[12, () => `${task.name}: clear_refs ${this.#pick([1, 1, 1, 2, 3, 4])}`],
+			[12, () => this.#clearRefs(task, this.#pick([1, 1, 1, 2, 3, 4]))],
 			[18, () => {
 				const advice = this.#weighted<string>([[2, 'cold'], [2, 'pageout'],
 					[2, 'free'], [1, 'dontneed'], [3, this.#pick(ADVICE)]]);
@@ -199,6 +199,14 @@ class Writer {
 		return deed();
 	}
 
+	/*
+	 * What a TLB still has is of the processor: on a real kernel init runs in between, which
+	 * empties it.
+	 */
+	#clearRefs({ name }: Task, what: number): string {
+		return `${name}: clear_refs ${what}` + (this.#real ? '\nvm.page-cluster = 0' : '');
+	}
+
 	#fork(task: Task): void {
 		const name = `t${this.#names++}`;
 
@@ -216,7 +224,7 @@ class Writer {
 		const mapping = this.#pick(task.mappings);
 		const { name, pages, memfd, offset } = mapping;
 
-		this.lines.push(`${task.name}: clear_refs`);
+		this.lines.push(this.#clearRefs(task, 1));
 		if (memfd !== undefined) {
 			this.lines.push(`${task.name}: munmap ${name}`,
 				`${task.name}: ${name} = mmap ${memfd} ${pages} rw shared` +
@@ -307,7 +315,8 @@ class Writer {
 		case 'ask':
 			this.lines.push(this.#pick([`stat ${this.#pick(this.#cgroups)}`, 'trace',
 				`cat ${this.#pick(this.#cgroups)}/memory.${this.#pick(
-					['events', 'swap.current', 'stat'])}`, 'cat /proc/vmstat']));
+					['events', 'swap.current', 'stat'])}`,
+				'cat /proc/vmstat']));
 			break;
 		default: {
 			const body = this.#deed(task);
@@ -330,7 +339,8 @@ class Writer {
 			for (const mapping of mappings)
 				for (let page = 0; page < mapping.pages; page += PIECE_PAGES)
 					this.lines.push(`show ${name}.${mapping.name}[${page}..` +
-						`${Math.min(page + PIECE_PAGES, mapping.pages) - 1}]`);
+						`${Math.min(page + PIECE_PAGES,
+							mapping.pages) - 1}]`);
 		for (const cgroup of this.#cgroups)
 			for (const file of ['stat', 'current', 'swap.current', 'events'])
 				this.lines.push(`cat ${cgroup}/memory.${file}`);

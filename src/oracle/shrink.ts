@@ -124,7 +124,8 @@ class Shrinker {
 	/* All that only looks, but for the last statement, which shows it. */
 	async looks(): Promise<void> {
 		const last = this.lines.length - 1;
-		const looking = this.lines.flatMap((line, at) => at < last && LOOKS.test(line) ? [at] : []);
+		const looking = this.lines.flatMap((line, at) => at < last && LOOKS.test(line)
+			? [at] : []);
 		const edit = (lines: readonly number[]): Edit =>
 			new Map(lines.map((at) => [at, undefined]));
 
@@ -163,19 +164,23 @@ class Shrinker {
 
 /* Smaller numbers in place of one. */
 const less = (n: number): number[] =>
-	[...new Set([1, 2, n >> 2, n >> 1, n * 3 >> 2, n - 1])].filter((one) => one >= 1 && one < n);
+	[...new Set([1, 2, n >> 2, n >> 1, n * 3 >> 2, n - 1])]
+		.filter((one) => one >= 1 && one < n);
 
 /* A line with one thing in it smaller. */
 function smaller(line: string): string[] {
 	const found: string[] = [];
-	const each = (pattern: RegExp, options: (match: RegExpExecArray) => readonly string[]): void => {
+	const each = (
+		pattern: RegExp, options: (match: RegExpExecArray) => readonly string[],
+	): void => {
 		for (const match of line.matchAll(pattern))
 			for (const text of options(match))
 				found.push(line.slice(0, match.index) + text +
 					line.slice(match.index + match[0].length));
 	};
 
-	each(/(?<=(?:mmap \w+|memfd \w+|reclaim [\w/]+) )\d+/g, ([n]) => less(Number(n)).map(String));
+	each(/(?<=(?:mmap \w+|memfd \w+|reclaim [\w/]+) )\d+/g, ([n]) =>
+		less(Number(n)).map(String));
 	each(/\[(\d+)\.\.(\d+)\]/g, ([, a, b]) => {
 		const [first, last] = [Number(a), Number(b)];
 		const middle = first + last >> 1;

@@ -306,7 +306,7 @@ describe('about itself', () => {
 		for (const words of [['--help'], ['help']])
 			expect(vmmu(words)).toMatchObject({ status: 0, stderr: '',
 				stdout: expect.stringMatching(/^vmmu: .*\n\nusage: /) });
-		for (const name of ['run', 'show', 'cat', 'hash', 'diff', 'kernels']) {
+		for (const name of ['run', 'show', 'cat', 'hash', 'diff', 'kernels', 'fuzz']) {
 			const { status, stdout } = vmmu(['help', name]);
 			expect(status).toBe(0);
 			expect(stdout.startsWith(`usage: vmmu ${name} `)).toBe(true);

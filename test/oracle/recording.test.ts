@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { runOurs } from '../../src/oracle/ours.ts';
-import { RecordingError, parseRecording, readRecording, recordingName, recordingText, writeRecording,
+import { RecordingError, parseRecording, readRecording, recordingName, recordingText,
+	writeRecording,
 	writeWhole, type Recording } from '../../src/oracle/recording.ts';
 import { parseKernel } from '../../src/sim/kernels.ts';
 import { parseLitmus } from '../../src/sim/litmus/parser.ts';
@@ -69,7 +70,8 @@ test('a run that did not come to its end is not recorded', () => {
 	const cut = { ...recording, name: 'cut',
 		run: { ...run, ended: { atPlace: 3, reason: 'the kernel panicked' } } };
 
-	expect(() => writeRecording(folder, cut)).toThrow(/cut\.5\.10\.json: .*the kernel panicked/);
+	expect(() => writeRecording(folder, cut)).toThrow(
+		/cut\.5\.10\.json: .*the kernel panicked/);
 	expect(readdirSync(folder)).not.toContain('cut.5.10.json');
 });
 
@@ -96,25 +98,30 @@ describe('what is no recording is refused, and where', () => {
 	test.each<[string, RegExp, unknown]>([
 		['no JSON', /f: no JSON: .*; expected a recording/, 'x'],
 		['cut off', /f: no JSON/, text.slice(0, -20)],
-		['another schema', /f: schema 2; expected 1: record it again/, { ...json, schema: 2 }],
+		['another schema', /f: schema 2; expected 1: record it again/,
+			{ ...json, schema: 2 }],
 		['no object', /recording is \[\]; expected an object/, []],
 		['a field is missing', /recording\.kernel is missing; expected a string/,
 			{ ...json, kernel: undefined }],
 		['a field is too much', /recording\.pfn is not known; expected schema, name/,
 			{ ...json, pfn: 1 }],
-		['a list is none', /recording\.tools is \[\]; expected an object/, { ...json, tools: [] }],
+		['a list is none', /recording\.tools is \[\]; expected an object/,
+			{ ...json, tools: [] }],
 		['a kernel is none', /'v4\.9' is no kernel/, { ...json, emulated: 'v4.9' }],
 		['the program is wrong', /program:1:1: 'walk' is no statement/,
 			{ ...json, program: ['walk'] }],
 		['a statement is missing', /14 statements were recorded; expected 15/,
 			{ ...json, statements: json.statements.slice(1) }],
-		['places are mixed', /statements\[0\] says done of statement 1; expected statement 0/,
+		['places are mixed',
+			/statements\[0\] says done of statement 1; expected statement 0/,
 			statement(0, { place: 1 })],
 		['an outcome of another kind', /statements\[0\] says cat of statement 0/,
 			statement(0, { outcome: { kind: 'cat', text: '' } })],
-		['an outcome of no kind', /statements\[0\]\.outcome is .*; expected one of a kind of done/,
+		['an outcome of no kind',
+			/statements\[0\]\.outcome is .*; expected one of a kind of done/,
 			statement(0, { outcome: { kind: 'odd' } })],
-		['a count is none', /statements\[7\]\.outcome\.counts\[0\] is "8"; expected a number/,
+		['a count is none',
+			/statements\[7\]\.outcome\.counts\[0\] is "8"; expected a number/,
 			statement(7, { outcome: { ...json.statements[7].outcome,
 				counts: { present: '8' } } })],
 		['a trace line is none', /statements\[6\]\.trace\[0\] is 1; expected a string/,
@@ -122,11 +129,13 @@ describe('what is no recording is refused, and where', () => {
 		['a trace has no lines', /statements\[10\] \(trace\) has no lines/,
 			statement(10, { lines: undefined })],
 	])('%s', (_, message, what) => {
-		expect(() => parseRecording(typeof what === 'string' ? what : JSON.stringify(what), 'f'))
+		const said = typeof what === 'string' ? what : JSON.stringify(what);
+		expect(() => parseRecording(said, 'f'))
 			.toThrow(message);
 	});
 
 	test('no file', () => {
-		expect(() => readRecording(join(folder, 'none.json'))).toThrow(/none\.json: ENOENT/);
+		expect(() => readRecording(join(folder,
+			'none.json'))).toThrow(/none\.json: ENOENT/);
 	});
 });

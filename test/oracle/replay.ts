@@ -16,11 +16,11 @@ export interface Replayed extends Comparison {
 	readonly recording: ReadRecording;
 }
 
-/** Run what was recorded on the emulator. */
-export function replay(folder: string, file: string): Replayed {
+/** Run what was recorded on the emulator, with its invariants held after each statement or not. */
+export function replay(folder: string, file: string, invariants: boolean): Replayed {
 	const recording = readRecording(join(folder, file));
 	const { program, ours, run } = recording;
 
 	return { file, recording,
-		...compare(program, run, runOurs(program, ours, { invariants: true })) };
+		...compare(program, run, runOurs(program, ours, { invariants })) };
 }
