@@ -181,6 +181,13 @@ export function circularImports(project: Project): string[] {
 
 const wordCount = (text: string) => text.split(/[^\w'()-]+/).filter(Boolean).length;
 const REASON_WORDS_MIN = 3;
+/**
+ * What a @ported function may be whole "but for": what no machine here has, named in the header of
+ * its file.
+ */
+const OUT_OF_SCOPE: readonly string[] = ['huge pages', 'hugetlb', 'KSM', 'device memory',
+	'poisoned pages', 'userfaultfd', 'shrinkers', 'vmpressure', 'the soft limit',
+	'hibernation'];
 
 /** Every function of a port carries exactly one fidelity tag, with what the tag wants. */
 export function fidelityTags({ modules }: Project): string[] {
@@ -197,6 +204,12 @@ export function fidelityTags({ modules }: Project): string[] {
 				found.push(`${where} has ${tags.length} fidelity tags`);
 			if (tag.name === 'ported' && !tag.version)
 				found.push(`${where}: @ported names no version`);
+			const without = tag.name === 'ported'
+				? /^but for (.+)$/.exec(tag.reason)?.[1] : undefined;
+			for (const part of without?.split(/, | and /) ?? [])
+				if (!OUT_OF_SCOPE.includes(part))
+					found.push(`${where}: @ported but for ${part}, which is ` +
+						`not out of scope; expected @reduced`);
 			/* what our own function is may stand before its tag */
 			const reason = tag.name === 'custom'
 				? `${description} ${tag.reason}` : tag.reason;

@@ -74,13 +74,15 @@ ${KERNEL}
 usage: vmmu cat FILE PATH [OPTION]...
 
 Run a program and print a file of the machine: CGROUP/memory.stat, vm.swappiness, or a path such as
-/proc/vmstat or /proc/1/status.
+/proc/vmstat or /proc/TASK/smaps (a task's name or its PID). Files of words, as
+/proc/kpageflags, are printed as they are, for page-types -F and its like.
 
 ${AT}
 ${KERNEL}
 
   vmmu cat test/litmus/foreign-half.litmus A/memory.stat --at 32
   vmmu cat test/litmus/foreign-half.litmus /proc/vmstat
+  vmmu cat test/litmus/foreign-half.litmus /proc/a/smaps
 `,
 	hash: `\
 usage: vmmu hash FILE|SNAPSHOT [OPTION]...

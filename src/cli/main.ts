@@ -14,7 +14,6 @@ import { KernelNameError, RELEASES, STABLE_MAX, type Kernel, type Release }
 	from '../sim/kernels.ts';
 import { Machine, MachineError } from '../sim/machine.ts';
 import type { Program } from '../sim/litmus/ast.ts';
-import { filePath } from '../sim/litmus/knobs.ts';
 import { ResumeError, StatementBug, runProgram, type Runner } from '../sim/litmus/runner.ts';
 import { LitmusError, didYouMean, oneOf } from '../sim/litmus/source.ts';
 import { OracleError } from '../oracle/fault.ts';
@@ -199,9 +198,9 @@ function cat(words: readonly string[]): number {
 	if (file === undefined || path === undefined || more.length)
 		throw new UsageError('cat: expected a litmus program and a path; ' +
 			'vmmu help cat has examples');
-	const { machine } = runUpTo('cat', file, options);
+	const runner = runUpTo('cat', file, options);
 	try {
-		print(machine.readFile(filePath(path)));
+		print(runner.readFile(path));
 	} catch (error) {
 		if (error instanceof MachineError)
 			throw new UsageError(`cat: ${error.message}`);

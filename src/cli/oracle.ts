@@ -16,7 +16,7 @@ import { json } from './report.ts';
 /* kselftest's for a skipped test */
 const EX_SKIPPED = 4;
 
-/** The exit status for what went wrong around a real kernel; 4 is kselftest's for a skipped test. */
+/** The exit status for what went wrong around a real kernel; 4 is kselftest's for skipped. */
 export function oracleStatus({ kind }: OracleError): number {
 	return kind === 'usage' ? EX_USAGE : kind === 'missing' ? EX_SKIPPED : EX_FAILED;
 }
@@ -29,8 +29,9 @@ function fetchedText({ image, kept }: Fetched): string {
 }
 
 function printFetched(command: string, all: readonly Fetched[], asJson: boolean): void {
-	print(asJson ? json({ command, kernels: all.map(({ image, kept }) => ({ ...image, kept })) })
-		: all.map(fetchedText).join(''));
+	const kernels = all.map(({ image, kept }) => ({ ...image, kept }));
+
+	print(asJson ? json({ command, kernels }) : all.map(fetchedText).join(''));
 }
 
 async function fetch(words: readonly string[]): Promise<number> {
@@ -91,7 +92,8 @@ function diagnose(words: readonly string[]): number {
 	print(PURPOSES.map(([purpose, what]) => `${what}\n` + tools
 		.filter((tool) => tool.purpose === purpose)
 		.map(({ name, use, present }) =>
-			`  ${present ? 'present' : 'MISSING'}  ${name.padEnd(20)} ${use}\n`).join(''))
+			`  ${present ? 'present' : 'MISSING'}  ${name.padEnd(20)} ${use}\n`)
+		.join(''))
 		.join('') +
 		versions.map((version) => `${version}\n`).join('') +
 		`kernels in ${cacheFolder()}\n` +
@@ -99,8 +101,8 @@ function diagnose(words: readonly string[]): number {
 			const image = kernels.find((one) => one.name === name);
 			return image ? `  ${name.padEnd(15)}${image.version.padEnd(15)}` +
 				`${image.release}\n`
-				: `  ${name.padEnd(15)}not there; vmmu oracle ` +
-					`${name === PREPATCH ? 'build-prepatch' : `fetch ${name}`}\n`;
+				: `  ${name.padEnd(15)}not there; vmmu oracle ` + (name === PREPATCH
+					? 'build-prepatch' : `fetch ${name}`) + '\n';
 		}).join('') +
 		(needed.install ? `\nInstall what is missing:\n\n  ${needed.install}\n` : '') +
 		(builder.install ? `\n${needed.install ? 'And to' : 'To'} build ${PREPATCH}:\n\n` +
@@ -110,7 +112,8 @@ function diagnose(words: readonly string[]): number {
 
 /* -- The command ------------------------------------------------------------------------------ */
 
-const SUBCOMMANDS: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
+type Subcommand = (words: readonly string[]) => number | Promise<number>;
+const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
 	fetch, doctor: diagnose, 'build-prepatch': build,
 	run: oracleRun, diff: oracleDiff, record: oracleRecord,
 };
@@ -120,7 +123,8 @@ export async function oracle([command, ...words]: readonly string[]): Promise<nu
 	const names = Object.keys(SUBCOMMANDS);
 
 	if (command === undefined)
-		throw new UsageError(`oracle: expected ${oneOf(names)}; vmmu help oracle says more`);
+		throw new UsageError(
+			`oracle: expected ${oneOf(names)}; vmmu help oracle says more`);
 	if (!Object.hasOwn(SUBCOMMANDS, command))
 		throw new UsageError(`oracle: ${command} is no command; expected ${oneOf(names)}` +
 			didYouMean(command, names));

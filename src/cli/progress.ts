@@ -24,7 +24,8 @@ export async function withProgress<T>(
 				return;
 			last = now;
 			lastStep = step;
-			const text = percent === undefined ? step : `${step} ${Math.floor(percent)}%`;
+			const text = percent === undefined ? step
+				: `${step} ${Math.floor(percent)}%`;
 			stream.write(CLEAR + text.slice(0, (stream.columns ?? WIDTH_DEFAULT) - 1));
 		});
 	} finally {

@@ -35,7 +35,7 @@ export function commitIds({ commits }: Pick<Run, 'commits'>): string[] {
 export function countsText(counts: PageCounts): string {
 	const { present, lru, ...rest } = counts;
 	const shown = ['swapped', 'active', 'referenced', 'unevictable', 'mlocked', 'swapcache',
-		'writeback'] as const;
+		'writeback', 'idle'] as const;
 
 	return [`present=${present}`, ...(lru === present ? [] : [`lru=${lru}`]),
 		...shown.flatMap((key) => rest[key] === 0 ? [] : [`${key}=${rest[key]}`])]
@@ -93,6 +93,7 @@ function plainText(statement: Statement, outcome: Outcome): string | undefined {
 	case 'endless': return `FAIL ${outcome.message}`;
 	case 'show': return outcome.flags?.length
 		? `present: ${outcome.flags.join(' ')}` : countsText(outcome.counts);
+	case 'cached': return `cached=${outcome.cached}`;
 	case 'stat': return statText(outcome.values,
 		statement.kind === 'stat' && statement.keys.length > 0);
 	case 'expect': return outcome.held ? 'ok' : `FAIL ${outcome.got}`;

@@ -13,7 +13,12 @@ export const POINTS = [
 	'shrink_page_list.add_to_swap.return',
 	'shrink_page_list.try_to_unmap.return',
 	'shrink_page_list.pageout.return',
+	'shrink_page_list.unlock',
+	'shrink_inactive_list.putback',
+	'shrink_active_list.putback',
+	'rmap_walk.locked',
 	'try_to_unmap_one.range_start.return',
+	'try_to_unmap_one.pte_locked',
 	'try_to_unmap_one.pte_cleared',
 	'try_to_unmap_one.range_end',
 	'try_to_unmap_flush',
@@ -22,6 +27,7 @@ export const POINTS = [
 	'do_swap_page.page_found',
 	'wp_page_copy.copied',
 	'handle_pte_fault',
+	'__unmap_and_move.unmapped',
 ] as const;
 export type PointName = typeof POINTS[number];
 

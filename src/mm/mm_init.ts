@@ -28,7 +28,7 @@ import { build_all_zonelists, free_area_init, init_per_zone_wmark_min, memblock_
 	page_alloc_init, reserve_low_memory, setup_per_cpu_pageset } from './page_alloc.ts';
 import { page_writeback_init } from './page-writeback.ts';
 import { shmem_init } from './shmem.ts';
-import { lru_pvecs_init, swap_setup } from './swap.ts';
+import { lru_pvecs_init } from './swap.ts';
 import { swap_state_init } from './swap_state.ts';
 import { swapfile_init } from './swapfile.ts';
 import { util_init } from './util.ts';
@@ -131,7 +131,6 @@ export function mm_boot(options: MachineOptions): void {
 	util_init();
 	swapfile_init();
 	blkdev_init();
-	swap_setup();
 	kswapd_init();
 	workingset_init();
 }

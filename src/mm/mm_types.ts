@@ -254,6 +254,8 @@ export const tasks = struct<task_struct>()('task_struct', 8192, {
 	/* task_rss_stat: what the task has not yet added to its mm, and faults since it did */
 	rss_stat: array(s32, NR_MM_COUNTERS),
 	rss_stat_events: s32,
+	/* the device that the task writes to by write(2), by inode_to_bdi(); 0 for none */
+	backing_dev_info: s32,
 	/* 1 while reclaim runs for this task: current->reclaim_state */
 	reclaim_state: u8,
 	reclaimed_slab: s32,
@@ -262,7 +264,7 @@ export const tasks = struct<task_struct>()('task_struct', 8192, {
 });
 export const PF_EXITING = 0x4, PF_MEMALLOC = 0x800, PF_KSWAPD = 0x20000,
 	PF_MEMALLOC_NOFS = 0x40000, PF_MEMALLOC_NOIO = 0x80000, PF_KTHREAD = 0x200000,
-	PF_LOCAL_THROTTLE = 0x100000, PF_OOM_ORIGIN = 0x80000000 | 0;
+	PF_LOCAL_THROTTLE = 0x100000, PF_SWAPWRITE = 0x800000, PF_OOM_ORIGIN = 0x80000000 | 0;
 export const TASK_RUNNING = 0, EXIT_ZOMBIE = 0x20;
 
 /* include/linux/mm.h: vm_flags */

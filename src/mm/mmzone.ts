@@ -102,6 +102,8 @@ export const pgdats = struct<pglist_data>()('pglist_data', MAX_NUMNODES + 1, {
 	kswapd_failures: s32,
 	/* 0 kswapd sleeps, 1 it was woken and has not run since, 2 it runs */
 	kswapd_wanted: u8,
+	/* tasks that sleep on it */
+	pfmemalloc_wait: s32,
 	vm_stat: array(f64, NR_VM_NODE_STAT_ITEMS),
 	/* per_cpu_nodestats: [cpu * NR_VM_NODE_STAT_ITEMS + item] */
 	vm_node_stat_diff: array(s32, NR_CPUS * NR_VM_NODE_STAT_ITEMS),

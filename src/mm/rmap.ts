@@ -25,7 +25,7 @@ import { make_migration_entry, pte_swp_mksoft_dirty, swp_entry_to_pte_hi, swp_en
 	from '../arch/swap.ts';
 import { arch_tlbbatch_add_mm, arch_tlbbatch_flush, flush_tlb_mm, mm_cpumask, tlb_ubcs }
 	from '../arch/tlb.ts';
-import { BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
+import { BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../lib/bug.ts';
 import { applied, MEMCG_MAKE_PAGE_REFERENCED_CGROUP_AWARE, MLOCK_MLOCKED_PAGES_ARE_UNEVICTABLE,
 	MM_ADD_VMA_HAS_RECENCY, MM_CONVERT_TRY_TO_UNMAP_ONE_TO_USE_PAGE_VMA_MAPPED_WALK,
 	MM_DONT_BE_STUCK_TO_RMAP_LOCK_ON_RECLAIM_PATH, MM_DONT_WASTE_SWAP_ON_LOCKED_PAGES,
@@ -80,7 +80,7 @@ import { anon_vma_lock_read, anon_vma_lock_write, anon_vma_unlock_read, anon_vma
 	mmu_notifier_range, page_vma_mapped_walk as pvmw_t, page_vma_mapped_walk_done,
 	page_vma_mapped_walk_init, PVMW_SYNC, rmap_walk_control, RMAP_COMPOUND, RMAP_EXCLUSIVE,
 	rwsem_is_locked, TTU_BATCH_FLUSH, TTU_IGNORE_ACCESS, TTU_IGNORE_MLOCK, TTU_MIGRATION,
-	TTU_MUNLOCK, TTU_RMAP_LOCKED, TTU_SPLIT_FREEZE, TTU_SPLIT_HUGE_PMD, up_write }
+	TTU_MUNLOCK, TTU_RMAP_LOCKED, TTU_SPLIT_FREEZE, TTU_SPLIT_HUGE_PMD, up_read, up_write }
 	from './rmap_types.ts';
 import { init_mm_mmlist } from './swap_types.ts';
 import { swap_duplicate } from './swapfile.ts';
@@ -96,6 +96,8 @@ const { flush_required, writable: ubc_writable } = tlb_ubcs;
 
 const PAGE_REFERENCED_RETURN = point('page_referenced.return');
 const RANGE_START_RETURN = point('try_to_unmap_one.range_start.return');
+const RMAP_LOCKED = point('rmap_walk.locked');
+const PTE_LOCKED = point('try_to_unmap_one.pte_locked');
 const PTE_CLEARED = point('try_to_unmap_one.pte_cleared');
 const RANGE_END = point('try_to_unmap_one.range_end');
 const TRY_TO_UNMAP_FLUSH = point('try_to_unmap_flush');
@@ -423,9 +425,8 @@ export function page_get_anon_vma(page: page): anon_vma {
 
 /**
  * The anon_vma of a page that is mapped, locked for reading; NULL if it is not mapped, or has none.
- * @reduced page_mapped() is not asked again after the lock is taken, since nobody can have unmapped
- * the page meanwhile; nor is the reference taken for the time of sleeping, which is an exception
  * @param rwc where a walk that does not wait notes that it would have to; null: it waits
+ * @ported v5.10
  * @throws WouldBlock if a writer holds the lock
  */
 export function page_lock_anon_vma_read(
@@ -437,8 +438,15 @@ export function page_lock_anon_vma_read(
 		return NULL;
 
 	const anon_vma = anon_vma_pointer(page);
-	if (down_read_trylock(rwsem, anon_vma_root[anon_vma]))
+	const root_anon_vma = anon_vma_root[anon_vma];
+	if (down_read_trylock(rwsem, root_anon_vma)) {
+		/* Unmapped: the anon_vma may be another's by now. */
+		if (!page_mapped(page)) {
+			up_read(rwsem, root_anon_vma);
+			return NULL;
+		}
 		return anon_vma;
+	}
 
 	/* since 6d4675e60135 */
 	if (rwc?.try_lock) {
@@ -446,10 +454,27 @@ export function page_lock_anon_vma_read(
 		return NULL;
 	}
 
-	/* Here C takes a reference and sleeps; where none is left, it cannot. */
+	/* To sleep for it, it must be kept from going. */
 	if (refcount[anon_vma] === 0)
 		return NULL;
-	throw new WouldBlock('the lock of an anon_vma');
+	refcount[anon_vma]++;
+	if (!page_mapped(page)) {
+		put_anon_vma(anon_vma);
+		return NULL;
+	}
+	try {
+		anon_vma_lock_read(anon_vma);
+	} catch (error) {
+		put_anon_vma(anon_vma);
+		throw error;
+	}
+	if (--refcount[anon_vma] === 0) {
+		/* The last one: __put_anon_vma() takes the lock itself. */
+		anon_vma_unlock_read(anon_vma);
+		__put_anon_vma(anon_vma);
+		return NULL;
+	}
+	return anon_vma;
 }
 
 /** @ported v5.10 */
@@ -825,7 +850,7 @@ export function page_add_anon_rmap(
 /**
  * page_add_anon_rmap() with flags: do_swap_page() can say that no other area has the page.
  * @param flags RMAP_*
- * @reduced compound and KSM pages are not modelled
+ * @ported v5.10; but for huge pages and KSM
  */
 export function do_page_add_anon_rmap(
 	page: page, vma: vm_area_struct, address: number, flags: number,
@@ -846,7 +871,7 @@ export function do_page_add_anon_rmap(
 
 /**
  * page_add_anon_rmap() for a page that nobody has seen yet; it need not be locked.
- * @reduced compound pages are not modelled
+ * @ported v5.10; but for huge pages
  */
 export function page_add_new_anon_rmap(
 	page: page, vma: vm_area_struct, address: number, compound: boolean,
@@ -866,7 +891,7 @@ export function page_add_new_anon_rmap(
 
 /**
  * A page of a file gets one more mapping.
- * @reduced compound pages are not modelled
+ * @ported v5.10; but for huge pages
  */
 export function page_add_file_rmap(page: page, compound: boolean): void {
 	const nr = 1;
@@ -878,7 +903,7 @@ export function page_add_file_rmap(page: page, compound: boolean): void {
 	unlock_page_memcg(page);
 }
 
-/** @reduced static; compound pages and hugetlb are not modelled */
+/** @ported v5.10 static; but for huge pages and hugetlb */
 function page_remove_file_rmap(page: page, compound: boolean): void {
 	const nr = 1;
 
@@ -893,15 +918,10 @@ function page_remove_file_rmap(page: page, compound: boolean): void {
 		clear_page_mlock(page);
 }
 
-/** @reduced static; nothing but an assertion: compound pages are not modelled */
-function page_remove_anon_compound_rmap(page: page): void {
-	VM_BUG_ON_PAGE(true, page, 'is mapped huge and is not');
-}
-
 /**
  * Take a mapping off a page.
  * @param compound the mapping is of the huge page
- * @reduced deferred split of compound pages, which are not modelled
+ * @ported v5.10; but for huge pages
  */
 export function page_remove_rmap(page: page, compound: boolean): void {
 	lock_page_memcg(page);
@@ -912,10 +932,7 @@ export function page_remove_rmap(page: page, compound: boolean): void {
 			break out;
 		}
 
-		if (compound) {
-			page_remove_anon_compound_rmap(page);
-			break out;
-		}
+		VM_BUG_ON_PAGE(compound, page, 'is mapped huge and is not');
 
 		if (--_mapcount[page] >= 0)
 			break out;
@@ -932,8 +949,7 @@ export function page_remove_rmap(page: page, compound: boolean): void {
 
 /**
  * Remove the entries by which one area maps a page. False: it could not, or should not.
- * @reduced static; hugetlb, device-private, poisoned and unused pages, userfaultfd, huge mappings:
- * none of these exists here
+ * @ported v5.10 static; but for huge pages, hugetlb, device memory, poisoned pages and userfaultfd
  */
 export function try_to_unmap_one(
 	page: page, vma: vm_area_struct, address: number, flags: number,
@@ -994,6 +1010,10 @@ export function try_to_unmap_one(
 		const { pte } = pvmw;
 		const subpage = pte_pfn(ram[pte]!) as page;
 		address = pvmw.address;
+		const outer_mm = ptl_held_mm(), outer_address = ptl_held_address();
+		ptl_hold(mm, address);
+		scheduling_point(PTE_LOCKED, page, address);
+		ptl_release(outer_mm, outer_address);
 
 		if (!applied(MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS /* 013339df116c, v5.11 */) &&
 		    !(flags & TTU_IGNORE_ACCESS)) {
@@ -1017,7 +1037,6 @@ export function try_to_unmap_one(
 		}
 		if (!after_ptl)
 			mmu_notifier_invalidate_page(mm, address);
-		const outer_mm = ptl_held_mm(), outer_address = ptl_held_address();
 		ptl_hold(mm, address);
 		scheduling_point(PTE_CLEARED, page, address);
 		ptl_release(outer_mm, outer_address);
@@ -1215,6 +1234,7 @@ function rmap_walk_anon<A>(page: page, rwc: rmap_walk_control<A>, locked: boolea
 	}
 	if (!anon_vma)
 		return;
+	scheduling_point(RMAP_LOCKED, page, -1);
 
 	const pgoff_start = page_to_pgoff(page);
 	const pgoff_end = pgoff_start + thp_nr_pages(page) - 1;
@@ -1256,6 +1276,7 @@ function rmap_walk_file<A>(page: page, rwc: rmap_walk_control<A>, locked: boolea
 		if (!rwc.try_lock)
 			i_mmap_lock_read(mapping);
 	}
+	scheduling_point(RMAP_LOCKED, page, -1);
 	for (let vma = vma_interval_tree_iter_first(mapping, pgoff_start, pgoff_end); vma;
 	     vma = vma_interval_tree_iter_next(vma, pgoff_start, pgoff_end)) {
 		const address = vma_address(page, vma);
@@ -1272,7 +1293,7 @@ function rmap_walk_file<A>(page: page, rwc: rmap_walk_control<A>, locked: boolea
 		i_mmap_unlock_read(mapping);
 }
 
-/** Visit the areas that can map a page. @reduced KSM pages are not modelled */
+/** Visit the areas that can map a page. @ported v5.10; but for KSM */
 export function rmap_walk<A>(page: page, rwc: rmap_walk_control<A>): void {
 	VM_BUG_ON_PAGE(PageKsm(page), page, 'is shared by content');
 	if (PageAnon(page))
@@ -1314,7 +1335,7 @@ export function anon_vma_merge(vma: vm_area_struct, next: vm_area_struct): void 
 
 /**
  * Another mapping of a page that is mapped: fork.
- * @reduced include/linux/rmap.h:page_dup_rmap(): compound pages are not modelled
+ * @ported v5.10 include/linux/rmap.h:page_dup_rmap(); but for huge pages
  */
 export function page_dup_rmap(page: page, compound: boolean): void {
 	VM_BUG_ON_PAGE(compound, page, 'is mapped huge and is not');

@@ -3,8 +3,8 @@
  * mm/vmscan.c, v5.10
  * Left out: shrinkers and shrink_slab() (slab is not modelled, and frees no LRU page), the soft
  * limit (cgroup v1), hibernation, node reclaim (vm.zone_reclaim_mode is 0), page isolation for CMA,
- * vmpressure (cgroup v2 has it throttle sockets only), cpusets, the freezer, buffer heads over
- * their limit, congestion of backing devices (none reports any).
+ * vmpressure (cgroup v2 has it throttle sockets only), PSI, huge pages. absent.ts answers for
+ * buffer heads, congested devices, cpusets, the freezer, kcompactd.
  * Lock order modelled: page lock > what rmap.c takes; lru_lock, irqs and RCU vanish.
  */
 import { BUG, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../lib/bug.ts';
@@ -31,19 +31,24 @@ import { applied, MM_AVOID_DIVIDE_BY_ZERO_IN_MEMORY_LOW,
 	VMSCAN_MAKE_MAPPED_EXECUTABLE_PAGES_THE_FIRST_CLASS_CITIZEN,
 	VMSCAN_PROMOTE_SHARED_FILE_MAPPED_PAGES } from '../lib/commits.ts';
 import { EBUSY, EINVAL } from '../lib/errno.ts';
-import { INIT_LIST_HEAD, list_add, list_del, list_empty, list_move, list_splice }
+import { INIT_LIST_HEAD, list_add, list_add_tail, list_del, list_empty, list_move, list_splice }
 	from '../lib/list.ts';
 import { point, scheduling_point } from '../lib/points.ts';
 import { list_head_enter, list_head_leave } from '../lib/stack.ts';
 import { global_s32, list_heads, type list_head, type out } from '../lib/struct.ts';
 import { clock_ns } from '../lib/trace.ts';
-import { a_ops_writepage, has_writepage } from './a_ops.ts';
+import { bdi_write_congested, buffer_heads_over_limit, cgroup_subsys_on_dfl, cpuset_zone_allowed,
+	dax_mapping, inode_write_congested, kthread_should_stop, try_to_freeze, try_to_free_buffers,
+	try_to_release_page, wakeup_kcompactd } from './absent.ts';
+import { a_ops_freepage, a_ops_is_dirty_writeback, a_ops_writepage, has_freepage,
+	has_is_dirty_writeback, has_migratepage, has_writepage } from './a_ops.ts';
 import { blk_complete, blk_pending } from './blkdev.ts';
 import { current, smp_processor_id } from './current.ts';
 import { context_switch, kthread_create } from './fork.ts';
+import { inode_to_bdi } from './fs.ts';
 import { current_gfp_context, gfp_zone, memalloc_noreclaim_restore, memalloc_noreclaim_save,
-	node_zonelist, GFP_HIGHUSER_MOVABLE, GFP_KERNEL, __GFP_FS, __GFP_IO,
-	type gfp_t } from './gfp.ts';
+	node_zonelist, GFP_HIGHUSER_MOVABLE, GFP_KERNEL, __GFP_DIRECT_RECLAIM, __GFP_FS,
+	__GFP_HARDWALL, __GFP_HIGHMEM, __GFP_IO, type gfp_t } from './gfp.ts';
 import { GFP_RECLAIM_MASK, MAX_RECLAIM_RETRIES, PAGE_ALLOC_COSTLY_ORDER, page_evictable }
 	from './internal.ts';
 import { __delete_from_page_cache } from './filemap.ts';
@@ -64,8 +69,8 @@ import { get_page, get_page_unless_zero, page_count, page_mapped, page_mapping,
 import { add_page_to_lru_list, del_page_from_lru_list, page_is_file_lru, page_lru,
 	page_lru_base_type, update_lru_size } from './mm_inline.ts';
 import { address_spaces, lru_to_page, pages, PF_KSWAPD, PF_KTHREAD, PF_LOCAL_THROTTLE, PF_MEMALLOC,
-	tasks, VM_EXEC, VM_LOCKED, type address_space, type inode, type mem_cgroup, type page,
-	type task_struct } from './mm_types.ts';
+	PF_SWAPWRITE, tasks, VM_EXEC, VM_LOCKED, type address_space, type inode, type mem_cgroup,
+	type page, type task_struct } from './mm_types.ts';
 import { DEF_PRIORITY, first_zones_zonelist, high_wmark_pages, is_active_lru, is_file_lru,
 	ISOLATE_ASYNC_MIGRATE, ISOLATE_UNEVICTABLE, ISOLATE_UNMAPPED, low_wmark_pages, LRU_ACTIVE,
 	LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_BASE, LRU_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE,
@@ -79,9 +84,11 @@ import { DEF_PRIORITY, first_zones_zonelist, high_wmark_pages, is_active_lru, is
 	zonelist_zone, type lruvec, type pagevec, type pglist_data, type zone, type zonelist }
 	from './mmzone.ts';
 import { AOP_WRITEPAGE_ACTIVATE, clear_page_dirty_for_io, laptop_mode, WB_SYNC_NONE,
-	wakeup_flusher_threads, type writeback_control } from './page-writeback.ts';
-import { free_unref_page_list, zone_watermark_ok, zone_watermark_ok_safe } from './page_alloc.ts';
-import { ClearPageActive, ClearPageLRU, ClearPageReclaim, ClearPageUnevictable,
+	wait_on_page_writeback, wakeup_flusher_threads, type writeback_control }
+	from './page-writeback.ts';
+import { free_unref_page_list, pageblock_order, zone_watermark_ok, zone_watermark_ok_safe }
+	from './page_alloc.ts';
+import { ClearPageActive, ClearPageDirty, ClearPageLRU, ClearPageReclaim, ClearPageUnevictable,
 	compound_nr, page_has_private, PageActive, PageAnon, PageCompound, PageDirty, PageLocked,
 	PageLRU, PageMlocked, PageReclaim, PageSwapBacked, PageSwapCache, PageTransHuge,
 	PageUnevictable, PageWriteback, SetPageActive, SetPageLRU, SetPageReclaim,
@@ -92,7 +99,7 @@ import { lock_page, mapping_exiting, mapping_set_error, trylock_page, unlock_pag
 import { page_referenced, try_to_unmap, try_to_unmap_flush, try_to_unmap_flush_dirty }
 	from './rmap.ts';
 import { TTU_BATCH_FLUSH } from './rmap_types.ts';
-import { lru_add_drain, lru_cache_add, lru_note_cost } from './swap.ts';
+import { lru_add_drain, lru_cache_add, lru_note_cost, swap_setup } from './swap.ts';
 import { __delete_from_swap_cache, add_to_swap } from './swap_state.ts';
 import { get_nr_swap_pages, SWAP_CLUSTER_MAX, total_swap_pages } from './swap_types.ts';
 import { put_swap_page, try_to_free_swap } from './swapfile.ts';
@@ -115,7 +122,7 @@ const { prev } = list_heads;
 const { lists, anon_cost, file_cost, refaults, recent_rotated, recent_scanned,
 	flags: lruvec_flags } = lruvecs;
 const { node_id, node_zones, flags: pgdat_flags, kswapd_failures, kswapd_order,
-	kswapd_highest_zoneidx: highest_zoneidx_wanted, kswapd_wanted,
+	kswapd_highest_zoneidx: highest_zoneidx_wanted, kswapd_wanted, pfmemalloc_wait,
 	kswapd: kswapd_task } = pgdats;
 const { zone_pgdat, watermark_boost } = zones;
 const { flags: task_flags, reclaim_state, reclaimed_slab } = tasks;
@@ -125,6 +132,9 @@ const POINT_PAGE_LOCKED = point('shrink_page_list.page_locked');
 const POINT_ADD_TO_SWAP = point('shrink_page_list.add_to_swap.return');
 const POINT_TRY_TO_UNMAP = point('shrink_page_list.try_to_unmap.return');
 const POINT_PAGEOUT = point('shrink_page_list.pageout.return');
+const POINT_UNLOCK = point('shrink_page_list.unlock');
+const POINT_INACTIVE_PUTBACK = point('shrink_inactive_list.putback');
+const POINT_ACTIVE_PUTBACK = point('shrink_active_list.putback');
 const POINT_ISOLATE = point('isolate_lru_pages.return');
 const POINT_REMOVE_MAPPING = point('__remove_mapping');
 
@@ -254,9 +264,13 @@ function cgroup_reclaim(sc: scan_control): boolean {
 	return sc.target_mem_cgroup !== 0;
 }
 
-/** @reduced always so with cgroup v2 and its writeback; only v1 throttles in reclaim itself */
-function writeback_throttling_sane(_sc: scan_control): boolean {
-	return true;
+/** @ported v5.10 */
+function writeback_throttling_sane(sc: scan_control): boolean {
+	if (!cgroup_reclaim(sc))
+		return true;
+
+	/* cgroup v1 has no writeback of its own: reclaim itself waits */
+	return cgroup_subsys_on_dfl();
 }
 
 /** @custom pgdat->node_zones + i */
@@ -297,9 +311,15 @@ function is_page_cache_freeable(page: page): boolean {
 	return page_count(page) - page_has_private(page) === 1 + page_cache_pins;
 }
 
-/** @reduced no device is ever congested */
-function may_write_to_inode(_inode: inode): boolean {
-	return true;
+/** @ported v5.10 */
+function may_write_to_inode(inode: inode): boolean {
+	if (task_flags[current()] & PF_SWAPWRITE)
+		return true;
+	if (!inode_write_congested(inode))
+		return true;
+	if (inode_to_bdi(inode) === tasks.backing_dev_info[current()])
+		return true;
+	return false;
 }
 
 /** @ported v5.10 */
@@ -319,12 +339,18 @@ const wbc: writeback_control = {
 	sync_mode: 0, tagged_writepages: false, for_reclaim: true, range_cyclic: false,
 };
 
-/** @reduced no orphaned pages of a data journal: those have buffers and no mapping */
+/** @ported v5.10 */
 function pageout(page: page, mapping: address_space): number {
 	if (!is_page_cache_freeable(page))
 		return PAGE_KEEP;
-	if (!mapping)
+	if (!mapping) {
+		/* an orphan of a data journal may have no mapping, and clean buffers */
+		if (page_has_private(page) && try_to_free_buffers(page)) {
+			ClearPageDirty(page);
+			return PAGE_CLEAN;
+		}
 		return PAGE_KEEP;
+	}
 	if (!has_writepage(mapping))
 		return PAGE_ACTIVATE;
 	if (!may_write_to_inode(address_spaces.host[mapping]))
@@ -358,7 +384,7 @@ function pageout(page: page, mapping: address_space): number {
 /**
  * As remove_mapping(), but a page that was taken out has no reference left.
  * @param reclaimed whether a shadow entry is to stay in its place
- * @reduced no mapping has a ->freepage(), and none is DAX
+ * @ported v5.10
  */
 function __remove_mapping(
 	mapping: address_space, page: page, reclaimed: boolean, target_memcg: mem_cgroup,
@@ -389,9 +415,13 @@ function __remove_mapping(
 		__delete_from_swap_cache(page, swap, shadow);
 		put_swap_page(page, swap);
 	} else {
-		if (reclaimed && page_is_file_lru(page) && !mapping_exiting(mapping))
+		if (reclaimed && page_is_file_lru(page) && !mapping_exiting(mapping) &&
+		    !dax_mapping(mapping))
 			shadow = workingset_eviction(page, target_memcg);
 		__delete_from_page_cache(page, shadow);
+
+		if (has_freepage(mapping))
+			a_ops_freepage(mapping, page);
 	}
 
 	return true;
@@ -516,23 +546,28 @@ export function page_check_references(page: page, sc: scan_control): number {
 /* page_check_dirty_writeback()'s out parameters */
 const DIRTY = 1, WRITEBACK = 2;
 
-/**
- * DIRTY and WRITEBACK, as far as flushers are to know.
- * @reduced no file system has an ->is_dirty_writeback()
- */
+/** DIRTY and WRITEBACK, as far as flushers are to know. @ported v5.10 */
 function page_check_dirty_writeback(page: page): number {
 	/* no flusher works on these: a stall would wait for nobody */
 	if (!page_is_file_lru(page) || (PageAnon(page) && !PageSwapBacked(page)))
 		return 0;
 
-	return (PageDirty(page) ? DIRTY : 0) | (PageWriteback(page) ? WRITEBACK : 0);
+	const state = (PageDirty(page) ? DIRTY : 0) | (PageWriteback(page) ? WRITEBACK : 0);
+
+	/* a file system that hangs its own data on pages may know better */
+	if (!page_has_private(page))
+		return state;
+
+	const mapping = page_mapping(page);
+	return mapping && has_is_dirty_writeback(mapping)
+		? a_ops_is_dirty_writeback(mapping, page, state) : state;
 }
 
 /**
  * Reclaim what can be of `page_list`, whose pages are isolated; the others stay on it.
  * @param ttu_flags TTU_* for try_to_unmap(), besides its own
  * @returns base pages freed
- * @reduced no huge pages to split or to swap as one, and no waiting for writeback (cgroup v1)
+ * @ported v5.10; but for huge pages
  */
 function shrink_page_list(
 	page_list: list_head, pgdat: pglist_data, sc: scan_control, ttu_flags: number,
@@ -587,24 +622,30 @@ function shrink_page_list(
 
 	/* it has its mark of the last round still: the device is slower than reclaim */
 	let mapping = page_mapping(page);
-	if ((state & WRITEBACK) && PageReclaim(page))
+	if ((state && mapping && inode_write_congested(address_spaces.host[mapping])) ||
+	    ((state & WRITEBACK) && PageReclaim(page)))
 		stat.nr_congested++;
 
 	/*
 	 * It cannot go now, and on the active list it is in nobody's way. With a mark of the last
 	 * round it is counted for a stall: kswapd is faster than the device. Else the mark makes
-	 * rotate_reclaimable_page() bring it back. Only cgroup v1 waits for it here.
+	 * rotate_reclaimable_page() bring it back. Only cgroup v1 waits for it here, if it may.
 	 */
 	if (PageWriteback(page)) {
 		if (current_is_kswapd() && PageReclaim(page) &&
 		    (pgdat_flags[pgdat] & 1 << PGDAT_WRITEBACK)) {
 			stat.nr_immediate++;
 			break activate_locked;
+		} else if (writeback_throttling_sane(sc) || !PageReclaim(page) || !may_enter_fs) {
+			SetPageReclaim(page);
+			stat.nr_writeback++;
+			break activate_locked;
+		} else {
+			unlock_page(page);
+			wait_on_page_writeback(page);
+			list_add_tail(page_lru_node(page), page_list);
+			continue;
 		}
-		VM_BUG_ON(!writeback_throttling_sane(sc), 'cgroup v1 reclaim waits for writeback');
-		SetPageReclaim(page);
-		stat.nr_writeback++;
-		break activate_locked;
 	}
 
 	if (!ignore_references) {
@@ -697,7 +738,19 @@ function shrink_page_list(
 		}
 	}
 
-	VM_BUG_ON_PAGE(page_has_private(page) !== 0, page, 'has buffers, which are not modelled');
+	/* buffers pin their page; those of a truncated page go with it */
+	if (page_has_private(page)) {
+		if (!try_to_release_page(page, sc.gfp_mask))
+			break activate_locked;
+		if (!mapping && page_count(page) === 1) {
+			unlock_page(page);
+			if (put_page_testzero(page))
+				list_add(page_lru_node(page), free_pages);
+			/* else: who has the last reference frees it */
+			nr_reclaimed++;
+			continue;
+		}
+	}
 
 	if (PageAnon(page) && !PageSwapBacked(page)) {
 		if (!page_ref_freeze(page, 1))
@@ -713,6 +766,7 @@ function shrink_page_list(
 		break keep_locked;
 	}
 
+	scheduling_point(POINT_UNLOCK, page, -1);
 	unlock_page(page);
 						/* free_it: */
 						nr_reclaimed += nr_pages;
@@ -737,6 +791,7 @@ function shrink_page_list(
 				}
 			}
 			/* keep_locked: */
+			scheduling_point(POINT_UNLOCK, page, -1);
 			unlock_page(page);
 		}
 		/* keep: */
@@ -765,7 +820,7 @@ function shrink_page_list(
  * @param mode ISOLATE_*
  * @returns 0; -EINVAL if it is not on the LRU or not to be taken; -EBUSY if it is being freed or
  * `mode` does not want it
- * @reduced dirty pages of every mapping can be migrated: all have a ->migratepage()
+ * @ported v5.10
  */
 export function __isolate_lru_page(page: page, mode: number): number {
 	if (!PageLRU(page))
@@ -782,7 +837,13 @@ export function __isolate_lru_page(page: page, mode: number): number {
 		if (PageDirty(page)) {
 			if (!trylock_page(page))
 				return -EBUSY;
+
+			/* without ->migratepage() it would have to be written first */
+			const mapping = page_mapping(page);
+			const migrate_dirty = !mapping || has_migratepage(mapping);
 			unlock_page(page);
+			if (!migrate_dirty)
+				return -EBUSY;
 		}
 	}
 
@@ -984,9 +1045,12 @@ function move_pages_to_lru(lruvec: lruvec, list: list_head): number {
 	return nr_moved;
 }
 
-/** @reduced no task is ever the writer of a loop device or of a network file system's server */
+/** @ported v5.10 */
 function current_may_throttle(): boolean {
-	return !(task_flags[current()] & PF_LOCAL_THROTTLE);
+	const bdi = tasks.backing_dev_info[current()];
+
+	return !(task_flags[current()] & PF_LOCAL_THROTTLE) || bdi === 0 ||
+		bdi_write_congested(bdi);
 }
 
 /** @ported v5.10 */
@@ -1035,6 +1099,7 @@ function shrink_inactive_list(
 
 	const nr_reclaimed = shrink_page_list(page_list, pgdat, sc, 0, stat, false);
 
+	scheduling_point(POINT_INACTIVE_PUTBACK, 0, -1);
 	move_pages_to_lru(lruvec, page_list);
 
 	__mod_node_page_state(pgdat, NR_ISOLATED_ANON + file, -nr_taken);
@@ -1124,6 +1189,14 @@ function shrink_active_list(
 			continue;
 		}
 
+		if (buffer_heads_over_limit) {
+			if (page_has_private(page) && trylock_page(page)) {
+				if (page_has_private(page))
+					try_to_release_page(page, 0);
+				unlock_page(page);
+			}
+		}
+
 		if (page_referenced(page, 0, referenced_memcg(page, sc), vm_flags)) {
 			/* in v5.7 what is deactivated all the same counts too */
 			if (by_rotation)
@@ -1144,6 +1217,7 @@ function shrink_active_list(
 		list_add(page_lru_node(page), l_inactive);
 	}
 
+	scheduling_point(POINT_ACTIVE_PUTBACK, 0, -1);
 	const nr_activate = move_pages_to_lru(lruvec, l_active);
 	const nr_deactivate = move_pages_to_lru(lruvec, l_inactive);
 	/* what is to be freed, all on one list */
@@ -1605,7 +1679,7 @@ function should_continue_reclaim(
 	return inactive_lru_pages > pages_for_compaction;
 }
 
-/** @reduced no slab to shrink, no vmpressure to report */
+/** @ported v5.10; but for shrinkers and vmpressure */
 function shrink_node_memcgs(pgdat: pglist_data, sc: scan_control): void {
 	const target_memcg = sc.target_mem_cgroup;
 	const partial = walks_in_part(sc) ? { pgdat, generation: 0 } : null;
@@ -1648,7 +1722,7 @@ function walks_in_part(sc: scan_control): boolean {
 		/* 1ba6fc9af35b, v5.4 */);
 }
 
-/** @reduced no vmpressure; waiting for congestion of a device ends at once, since there is none */
+/** @ported v5.10; but for vmpressure and hibernation */
 function shrink_node(pgdat: pglist_data, sc: scan_control): void {
 	const target_lruvec = mem_cgroup_lruvec(sc.target_mem_cgroup, pgdat);
 	const task = current();
@@ -1780,14 +1854,24 @@ function compaction_ready(zone: zone, sc: scan_control): boolean {
 	return zone_watermark_ok_safe(zone, 0, watermark, sc.reclaim_idx);
 }
 
-/** @reduced no soft limits, no cpusets, no buffer heads that could pin low memory */
+/** @ported v5.10; but for the soft limit */
 function shrink_zones(zonelist: zonelist, sc: scan_control): void {
+	const orig_mask = sc.gfp_mask;
 	let last_pgdat = 0 as pglist_data;
-	let z = first_zones_zonelist(zonelist, sc.reclaim_idx, sc.nodemask);
 
+	/* they pin low memory, though their pages lie in high memory */
+	if (buffer_heads_over_limit) {
+		sc.gfp_mask |= __GFP_HIGHMEM;
+		sc.reclaim_idx = gfp_zone(sc.gfp_mask);
+	}
+
+	let z = first_zones_zonelist(zonelist, sc.reclaim_idx, sc.nodemask);
 	for (let zone; (zone = zonelist_zone(z));
 	     z = next_zones_zonelist(z + 1, sc.reclaim_idx, sc.nodemask)) {
 		if (!cgroup_reclaim(sc)) {
+			if (!cpuset_zone_allowed(zone, GFP_KERNEL | __GFP_HARDWALL))
+				continue;
+
 			/* enough is free for compaction: no more */
 			if (sc.order > PAGE_ALLOC_COSTLY_ORDER && compaction_ready(zone, sc)) {
 				sc.compaction_ready = true;
@@ -1801,6 +1885,8 @@ function shrink_zones(zonelist: zonelist, sc: scan_control): void {
 		last_pgdat = zone_pgdat[zone];
 		shrink_node(last_pgdat, sc);
 	}
+
+	sc.gfp_mask = orig_mask;
 }
 
 /** @ported v5.10 */
@@ -1827,7 +1913,7 @@ function snapshot_refaults(target_memcg: mem_cgroup, pgdat: pglist_data): void {
 /**
  * Direct reclaim, at rising priority, until there is enough.
  * @returns pages reclaimed; 0 says out of memory
- * @ported v5.10
+ * @ported v5.10; but for vmpressure
  */
 function do_try_to_free_pages(zonelist: zonelist, sc: scan_control): number {
 	const initial_priority = sc.priority;
@@ -1953,8 +2039,7 @@ function allow_direct_reclaim(pgdat: pglist_data): boolean {
 /**
  * Stall while the reserves for the memory that reclaim itself needs are half gone.
  * @returns whether a fatal signal came meanwhile, so that nobody is to be killed for memory
- * @reduced the wait is a run of kswapd, after which the node is balanced or given up; a caller that
- * may not enter a file system waits for as long as the others
+ * @ported v5.10
  */
 function throttle_direct_reclaim(gfp_mask: gfp_t, zonelist: zonelist, nodemask: number): boolean {
 	const task = current();
@@ -1984,10 +2069,27 @@ function throttle_direct_reclaim(gfp_mask: gfp_t, zonelist: zonelist, nodemask: 
 
 	count_vm_event(PGSCAN_DIRECT_THROTTLE);
 
-	while (!allow_direct_reclaim(pgdat) && kswapd_wanted[pgdat] === KSWAPD_WOKEN)
-		kswapd(pgdat);
+	/* who may not enter a file system can hold what kswapd waits for: a second, no more */
+	wait_on_pfmemalloc(pgdat, (gfp_mask & __GFP_FS) ? 0 : HZ);
 
 	return fatal_signal_pending(task);
+}
+
+/**
+ * @custom wait_event_killable() and wait_event_interruptible_timeout() of pgdat->pfmemalloc_wait,
+ * for allow_direct_reclaim(): who sleeps lets kswapd run, which ends with the node balanced or
+ * given up, in no time that a timeout could measure
+ * @param _timeout in jiffies; 0 for none
+ */
+function wait_on_pfmemalloc(pgdat: pglist_data, _timeout: number): void {
+	pfmemalloc_wait[pgdat]++;
+	while (!allow_direct_reclaim(pgdat) && kswapd_wanted[pgdat] === KSWAPD_WOKEN)
+		kswapd(pgdat);
+	pfmemalloc_wait[pgdat]--;
+}
+
+/** @custom wake_up_all(&pgdat->pfmemalloc_wait): they look again when kswapd is done */
+function wake_up_pfmemalloc(_pgdat: pglist_data): void {
 }
 
 /**
@@ -2120,10 +2222,14 @@ function clear_pgdat_congested(pgdat: pglist_data): void {
 	pgdat_flags[pgdat] &= ~(1 << PGDAT_DIRTY | 1 << PGDAT_WRITEBACK);
 }
 
-/** @reduced nobody sleeps on pfmemalloc_wait: who is throttled runs kswapd instead */
+/** @ported v5.10 */
 function prepare_kswapd_sleep(
 	pgdat: pglist_data, order: number, highest_zoneidx: number,
 ): boolean {
+	/* else they would wait for a kswapd that sleeps */
+	if (pfmemalloc_wait[pgdat])
+		wake_up_pfmemalloc(pgdat);
+
 	/* too many failures: who needs memory reclaims it himself */
 	if (kswapd_failures[pgdat] >= MAX_RECLAIM_RETRIES)
 		return true;
@@ -2163,7 +2269,7 @@ function kswapd_shrink_node(pgdat: pglist_data, sc: scan_control): boolean {
 /**
  * kswapd's work: reclaim until a zone up to highest_zoneidx is balanced.
  * @returns the order that it stopped at
- * @reduced no soft limits, no kcompactd, no freezer, no buffer heads over their limit
+ * @ported v5.10; but for the soft limit
  */
 function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: number): number {
 	const task = current();
@@ -2199,6 +2305,17 @@ function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: numbe
 
 			sc.reclaim_idx = highest_zoneidx;
 
+			/* the highest zone, where the pages of buffers lie */
+			if (buffer_heads_over_limit) {
+				for (let i = MAX_NR_ZONES - 1; i >= 0; i--) {
+					if (!managed_zone(node_zone(pgdat, i)))
+						continue;
+
+					sc.reclaim_idx = i;
+					break;
+				}
+			}
+
 			/* memory itself is short: the boost can wait */
 			const balanced = pgdat_balanced(pgdat, sc.order, highest_zoneidx);
 			if (!balanced && nr_boost_reclaim) {
@@ -2229,6 +2346,12 @@ function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: numbe
 			if (kswapd_shrink_node(pgdat, sc))
 				raise_priority = false;
 
+			if (pfmemalloc_wait[pgdat] && allow_direct_reclaim(pgdat))
+				wake_up_pfmemalloc(pgdat);
+
+			if (try_to_freeze() || kthread_should_stop(task))
+				break;
+
 			nr_reclaimed = sc.nr_reclaimed - nr_reclaimed;
 			nr_boost_reclaim -= Math.min(nr_boost_reclaim, nr_reclaimed);
 
@@ -2252,6 +2375,9 @@ function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: numbe
 			const zone = node_zone(pgdat, i);
 			watermark_boost[zone] -= Math.min(watermark_boost[zone], zone_boosts[i]!);
 		}
+
+		/* a boost says that blocks were mixed: compaction may undo that */
+		wakeup_kcompactd(pgdat, pageblock_order, highest_zoneidx);
 	}
 
 	snapshot_refaults(0 as mem_cgroup, pgdat);
@@ -2322,11 +2448,14 @@ export function kswapd(pgdat: pglist_data): void {
 	kswapd_wanted[pgdat] = KSWAPD_SLEEPS;
 }
 
-/** @reduced no cpusets, and no kcompactd to wake instead */
+/** @ported v5.10 */
 export function wakeup_kswapd(
 	zone: zone, gfp_flags: gfp_t, order: number, highest_zoneidx: number,
 ): void {
 	if (!managed_zone(zone))
+		return;
+
+	if (!cpuset_zone_allowed(zone, gfp_flags))
 		return;
 
 	const pgdat = zone_pgdat[zone];
@@ -2344,35 +2473,41 @@ export function wakeup_kswapd(
 	/* given up, or balanced */
 	if (kswapd_failures[pgdat] >= MAX_RECLAIM_RETRIES ||
 	    (pgdat_balanced(pgdat, order, highest_zoneidx) &&
-	     !pgdat_watermark_boosted(pgdat, highest_zoneidx)))
+	     !pgdat_watermark_boosted(pgdat, highest_zoneidx))) {
+		/* enough is free, so it is fragmented: a caller that can compact does so itself */
+		if (!(gfp_flags & __GFP_DIRECT_RECLAIM))
+			wakeup_kcompactd(pgdat, order, highest_zoneidx);
 		return;
+	}
 
 	trace_mm_vmscan_wakeup_kswapd(node_id[pgdat], highest_zoneidx, order, gfp_flags);
 	kswapd_wanted[pgdat] = KSWAPD_WOKEN;
 }
 
 /**
- * Start the node's kswapd, asleep; it runs in kswapd().
- * @reduced no CPU is preferred, and there is memory for the thread
+ * Start the node's kswapd, asleep; it runs in kswapd(). kthread_create() has a task for it: nobody
+ * else runs yet.
+ * @returns 0
+ * @ported v5.10
  */
-export function kswapd_run(nid: number): void {
+export function kswapd_run(nid: number): number {
 	const pgdat = NODE_DATA(nid);
 
 	if (kswapd_task[pgdat])
-		return;
+		return 0;
 
 	const tsk = kthread_create(`kswapd${nid}`);
-	task_flags[tsk] |= PF_MEMALLOC | PF_KSWAPD;
-	kswapd_task[pgdat] = tsk;
+	/* what kswapd() itself does first */
+	task_flags[tsk] |= PF_MEMALLOC | PF_SWAPWRITE | PF_KSWAPD;
 	kswapd_order[pgdat] = 0;
 	highest_zoneidx_wanted[pgdat] = MAX_NR_ZONES;
+	kswapd_task[pgdat] = tsk;
+	return 0;
 }
 
-/**
- * Start kswapd on every node; init runs already.
- * @reduced swap_setup() is called by mm_boot()
- */
+/** Start kswapd on every node; init runs already. @ported v5.10 */
 export function kswapd_init(): void {
+	swap_setup();
 	for (let nid = 0; nid < nr_online_nodes.v; nid++)
 		kswapd_run(nid);
 }

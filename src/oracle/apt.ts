@@ -4,11 +4,9 @@
  * apt keeps a state of its own for it in the cache: the lists of the machine stay as they are. The
  * source is read from the machine's configuration, sources.list(5), and nothing else names one.
  */
-import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync }
 	from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { cacheError, withLock } from './cache.ts';
 import { OracleError } from './fault.ts';
 import { runTool, systemOf, type Ran } from './tools.ts';
@@ -230,7 +228,8 @@ export class Apt {
 		this.suite = suite;
 		this.#folder = folder;
 		try {
-			for (const name of ['parts', 'lists/partial', 'cache/archives/partial', 'debs'])
+			for (const name of ['parts', 'lists/partial', 'cache/archives/partial',
+				'debs'])
 				mkdirSync(at(name), { recursive: true });
 			writeFileSync(at('status'), '');
 			writeFileSync(at('parts/vmmu.sources'), sourceText(source, suite));
@@ -252,8 +251,9 @@ export class Apt {
 
 		if (ran.status !== 0)
 			throw new SuiteError('failed', `the list of packages of ${this.suite} ` +
-				`cannot be had:\n${lastLines(ran)}\nWhat was there before is kept. ` +
-				'Try again when the package source can be reached and has this suite');
+				`cannot be had:\n${lastLines(ran)}\n` +
+				'What was there before is kept. Try again when the package ' +
+				'source can be reached and has this suite');
 	}
 
 	/** What is known of a package; undefined if the suite has none of that name. */
@@ -261,7 +261,8 @@ export class Apt {
 		const { status, stdout } = await runTool('apt-cache',
 			[...this.#options, 'show', '--no-all-versions', name]);
 		const text = stdout.toString();
-		const get = (key: string) => new RegExp(`^${key}: (.*)$`, 'm').exec(text)?.[1] ?? '';
+		const get = (key: string) =>
+			new RegExp(`^${key}: (.*)$`, 'm').exec(text)?.[1] ?? '';
 
 		if (status !== 0 || get('Package') !== name)
 			return undefined;
@@ -287,7 +288,8 @@ export class Apt {
 			'-o', 'APT::Status-Fd=3', 'download',
 			...packages.map(({ name, version }) => `${name}=${version}`)],
 			{ cwd: folder, onStatus: (text) => {
-				const percent = [...text.matchAll(/^dlstatus:\d+:([\d.]+):/gm)].at(-1)?.[1];
+				const percent =
+					[...text.matchAll(/^dlstatus:\d+:([\d.]+):/gm)].at(-1)?.[1];
 				if (percent !== undefined)
 					onProgress(step, Math.min(100, Number(percent)));
 			} });
@@ -321,16 +323,19 @@ export class Apt {
 	#cutOff(packages: readonly Package[], reason: string): OracleError {
 		const full = /no space left|enough free space|disk quota/i.test(reason);
 		return new OracleError('failed',
-			`download of ${packages.map((p) => p.name).join(', ')} failed:\n${reason}\n` +
-			(full ? 'The disk is full: free some, or set VMMU_CACHE to another folder. ' : '') +
+			`download of ${packages.map((p) => p.name).join(', ')} failed:\n` +
+			`${reason}\n` + (full ? 'The disk is full: free some, or set ' +
+				'VMMU_CACHE to another folder. ' : '') +
 			'The list of packages and what came so far are kept, nothing else was ' +
 			'changed. Run the same command again to go on');
 	}
 
 	async #check({ name, sha256, size }: Package, path: string): Promise<void> {
-		const hash = createHash('sha256');
+		/* Loaded here, as few uses of the command need it. */
+		const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
 
-		await pipeline(createReadStream(path), hash);
+		for await (const bytes of createReadStream(path))
+			hash.update(bytes as Buffer);
 		const found = hash.digest('hex');
 		if (found === sha256)
 			return;
@@ -366,11 +371,13 @@ export async function withSuite<T>(
 	const folder = join(cache, 'apt', suite);
 
 	if (system.id !== 'debian' && !/\bdebian\b/.test(system.like))
-		throw new OracleError('failed', "kernels are taken from Debian's packages, and this " +
+		throw new OracleError('failed',
+			"kernels are taken from Debian's packages, and this " +
 			`machine is ${system.id || 'no Debian'}. ${ownKernel}`);
 	if (candidates.length === 0)
 		throw new OracleError('failed', "the machine's apt has no source of Debian's " +
-			`(component main) in /etc/apt/sources.list or sources.list.d. ${ownKernel}`);
+			'(component main) in /etc/apt/sources.list or sources.list.d. ' +
+			ownKernel);
 	return await withLock(folder, async () => {
 		let problem: unknown;
 		for (const source of candidates) {

@@ -43,7 +43,8 @@ export const EDITS: readonly Edit[] = [
 	{ file: 'mm/rmap.c', anchor: /^static bool try_to_unmap_one\(/m,
 		before: `static int ${SWITCH};\ncore_param(${SWITCH}, ${SWITCH}, int, 0644);\n\n` },
 	/* Just before the entry is cleared: the first should_defer_flush() of that function. */
-	{ file: 'mm/rmap.c', anchor: /^\t\t\/\*[^\n]*\*\/\n[^\n]*\n\t\tif \(should_defer_flush\(mm, flags\)\) \{/m,
+	{ file: 'mm/rmap.c',
+		anchor: /^\t\t\/\*[^\n]*\*\/\n[^\n]*\n\t\tif \(should_defer_flush\(mm, flags\)/m,
 		before: `\t\tif (${SWITCH} && (flags & TTU_CHECK_ACCESS) &&\n` +
 			'\t\t    ptep_clear_flush_young_notify(vma, address, pvmw.pte)) {\n' +
 			'\t\t\tpage_vma_mapped_walk_done(&pvmw);\n' +
@@ -68,7 +69,8 @@ export function applyEdit(text: string, { file, anchor, before = '', behind = ''
 /* The last errors that a step printed. */
 function errors({ stderr, stdout, signal, status }: Ran): string {
 	const lines = `${stdout.toString()}\n${stderr}`.split('\n').filter((line) => line.trim());
-	const told = lines.filter((line) => /\b(error|fatal|Error \d|No space|Killed)\b/i.test(line));
+	const told = lines.filter((line) =>
+		/\b(error|fatal|Error \d|No space|Killed)\b/i.test(line));
 
 	return (told.length ? told : lines).slice(-6).join('\n') ||
 		(signal ? `killed by ${signal}` : `exit status ${status}`);
@@ -89,7 +91,8 @@ async function unpackSource(
 	await withSuite(cache, SUITE, onProgress, async (apt) => {
 		const source = await apt.show(PACKAGE);
 		if (source === undefined)
-			throw new OracleError('failed', `${SUITE} of this machine's package source ` +
+			throw new OracleError('failed',
+				`${SUITE} of this machine's package source ` +
 				`has no ${PACKAGE}; nothing was changed`);
 		const [path] = await apt.download([source], onProgress);
 		onProgress(`${PREPATCH}: unpacking the source of ${source.version}`);
@@ -112,7 +115,8 @@ async function unpackSource(
 
 /* Names of options, by what they are set to. */
 const settings = (text: string): Map<string, string> =>
-	new Map([...text.matchAll(/^(CONFIG_\w+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]));
+	new Map([...text.matchAll(/^(CONFIG_\w+)=(.*)$/gm)].map(
+		([, name, value]) => [name!, value!]));
 
 async function configure(tree: string): Promise<void> {
 	const config = join(tree, '.config');
@@ -146,7 +150,8 @@ async function make(tree: string, onProgress: Progress): Promise<void> {
 		},
 	});
 	if (ran.status !== 0)
-		throw new OracleError('failed', `${PREPATCH} could not be built:\n${errors(ran)}\n` +
+		throw new OracleError('failed',
+			`${PREPATCH} could not be built:\n${errors(ran)}\n` +
 			`The tree is kept in ${tree}. Run the same command again to go on`);
 }
 

@@ -11,7 +11,6 @@ import { linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, sta
 	unlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { OracleError, codeOf, messageOf, undoAtExit } from './fault.ts';
 
 /**
@@ -220,7 +219,7 @@ export async function withLock<T>(
 			waiting = true;
 			onWait(parseInt(holder, 10));
 		}
-		await sleep(POLL_MS);
+		await new Promise((resolve) => setTimeout(resolve, POLL_MS));
 	}
 	const remove = () => rmSync(path, { force: true });
 	const forget = undoAtExit(remove);

@@ -5,13 +5,15 @@
  */
 import type { Action, Expectation, Program, RangeRef, Statement, StatementKind }
 	from '../sim/litmus/ast.ts';
+import { PAGE_SIZE } from '../arch/page.ts';
 import { filePath } from '../sim/litmus/knobs.ts';
 import { isFor } from '../sim/litmus/runner.ts';
 import { kernelHas, type Kernel } from '../sim/kernels.ts';
-import { ADVICE } from '../sim/machine.ts';
+import { ADVICE, MACHINE_DEFAULTS } from '../sim/machine.ts';
 import { MEMCG_MEMORY_RECLAIM } from '../lib/commits.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE }
 	from '../mm/mmap.ts';
+import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../mm/mremap.ts';
 import type { Incomparable } from './types.ts';
 
 /* Who runs a statement: a slot, or */
@@ -34,6 +36,8 @@ const pages = ({ slot, first, last }: RangeRef): readonly number[] =>
 const directed = ({ slot, first, last }: RangeRef): readonly number[] => [slot, first, last];
 const memoryStat = (cgroup: string): string => filePath(`${cgroup}/memory.stat`);
 
+const MLOCK_ONFAULT = 1;
+
 /* What the task or init does, by kind of statement: its words in the guest's program. */
 const ACTIONS: {
 	readonly [K in StatementKind]?: (action: Extract<Action, { kind: K }>) =>
@@ -53,10 +57,15 @@ const ACTIONS: {
 			(address === undefined ? 0 : MAP_FIXED),
 		offset, address ?? 0],
 	munmap: ({ range, forgets }) => [...pages(range), forgets ? 1 : 0],
-	mremap: ({ range, pages: count }) => [...pages(range), count],
+	truncate: ({ slot, pages: count }) => [slot, count],
+	mremap: ({ range, pages: count, mayMove, dontUnmap, address }) => [
+		...pages(range), count,
+		(mayMove ? MREMAP_MAYMOVE : 0) | (dontUnmap ? MREMAP_DONTUNMAP : 0) |
+			(address === undefined ? 0 : MREMAP_FIXED),
+		address ?? 0],
 	mprotect: ({ range, protection }) => [...pages(range), prot(protection)],
 	madvise: ({ range, advice }) => [...pages(range), ADVICE[advice]!],
-	mlock: ({ range }) => pages(range),
+	mlock: ({ range, onfault }) => [...pages(range), onfault ? MLOCK_ONFAULT : 0],
 	munlock: ({ range }) => pages(range),
 	read: ({ ranges }) => ranges.flatMap(directed),
 	write: ({ ranges, value }) => [value, ...ranges.flatMap(directed)],
@@ -93,13 +102,28 @@ function line(statement: Statement, tasks: Tasks): Line | undefined {
 	}
 	const words = ACTIONS[statement.kind] as
 		((action: Action) => readonly (string | number)[]) | undefined;
+
 	return words && { actor: statement.taskSlot ?? INIT,
 		words: [statement.kind, ...words(statement)] };
 }
 
+const COMPACTION = 'compaction moves pages by where they lie, which differs from boot to boot';
+
 /* Why a statement has no meaning on a real kernel. */
 function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 	switch (statement.kind) {
+	case 'file': case 'cached':
+		return 'the guest has no disk';
+	case 'compact':
+		return COMPACTION;
+	case 'mlockall':
+		return "a real task would lock its program's own pages too";
+	case 'migrate':
+		return 'the guest has one node';
+	case 'idle':
+		return 'kernels as they are packaged have no page_idle bitmap';
+	case 'swapon': case 'swapoff':
+		return 'the guest has one swap device, on from the start';
 	case 'at':
 		return "'at' stops the kernel in the middle of its work, " +
 			'which no real one lets be done';
@@ -108,13 +132,36 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 	case 'reclaim':
 		return statement.cgroup === '/' && !kernelHas(kernel, MEMCG_MEMORY_RECLAIM)
 			? 'this kernel has no file that reclaims from the root cgroup' : undefined;
-	case 'knob':
-		return statement.path === 'vm.compact_memory'
-			? 'compaction moves pages by where they lie, ' +
-				'which differs from boot to boot' : undefined;
-	default:
+	case 'knob': case 'cat':
+		if (statement.of || statement.path.startsWith('/sys/block/'))
+			return `the guest does not reach ${statement.path}`;
+		return statement.path === 'vm.compact_memory' ? COMPACTION : undefined;
+	case 'trace': case 'show': case 'stat': case 'expect':
 		return undefined;
+	default:
+		return ACTIONS[statement.kind] ? undefined
+			: `the guest has no '${statement.kind}'`;
 	}
+}
+
+/*
+ * Bytes of swap from which the first slot is that of a whole cluster (SWAPFILE_CLUSTER, 512 pages),
+ * the first of which has the header in it: below, slots are given from a random one on.
+ */
+const SWAP_DETERMINED = 2 * 512 * PAGE_SIZE;
+
+/* Whether swap-ins read no more than the page that they are for, from the first one on. */
+function readsOnePage({ statements }: Program): boolean {
+	for (const statement of statements) {
+		if (statement.kind === 'knob' && statement.path === 'vm.page-cluster')
+			return statement.value === '0' && statements.every((other) =>
+				other.kind !== 'knob' || other.path !== 'vm.page-cluster' ||
+				other.value === '0');
+		if (statement.kind === 'read' || statement.kind === 'write' ||
+		    statement.kind === 'reclaim')
+			return false;
+	}
+	return true;
 }
 
 /**
@@ -123,7 +170,7 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
  * @returns empty if nothing does
  */
 export function incomparable(program: Program, kernel: Kernel): Incomparable[] {
-	const { cpus = 1, nodes = 1, pcid = false } = program.machine;
+	const { cpus, nodes, pcid, swap, io } = { ...MACHINE_DEFAULTS, ...program.machine };
 	const found: Incomparable[] = [];
 
 	if (cpus > 1)
@@ -131,6 +178,11 @@ export function incomparable(program: Program, kernel: Kernel): Incomparable[] {
 	if (nodes > 1)
 		found.push({ place: -1,
 			reason: 'where pages lie on several nodes is undetermined' });
+	if (swap > 0 && swap < SWAP_DETERMINED && !readsOnePage(program))
+		found.push({ place: -1, reason: 'which slots of a swap of less than 4M lie together ' +
+			'is random; without vm.page-cluster = 0 that decides what is read ahead' });
+	if (io === 'later')
+		found.push({ place: -1, reason: 'a RAM disk completes requests at once' });
 	if (pcid)
 		found.push({ place: -1, reason: "QEMU's own CPU has no PCIDs" });
 	program.statements.forEach((statement, place) => {

@@ -13,6 +13,8 @@ export type Area =
 	| 'pages'
 	/** A line of memory.stat, in `stat`, `cat` and `expect`. */
 	| 'memory.stat'
+	/** A line of memory.events, in `cat`. */
+	| 'memory.events'
 	/** A file, in `cat`. */
 	| 'file'
 	/** An event of the trace, a whole line. */
@@ -37,6 +39,8 @@ export const NOT_COMPARED: readonly NotCompared[] = [
 		why: "a real task faults in its program's own pages too" },
 	{ area: 'memory.stat', names: ['kernel_stack', 'percpu', 'sock', 'slab_reclaimable',
 		'slab_unreclaimable', 'slab'], why: 'kernel memory is not modelled' },
+	{ area: 'memory.events', names: ['oom'],
+		why: 'how often one who is over the limit tries again until the victim is gone' },
 	{ area: 'file', names: ['/proc/meminfo', '/proc/zoneinfo', '/proc/buddyinfo',
 		'/proc/swaps'], why: 'of the whole machine, whose other parts are not modelled' },
 	{ area: 'file', names: ['cgroup.procs'],
@@ -65,7 +69,8 @@ export const NOT_COMPARED: readonly NotCompared[] = [
 const namesOf = (area: Area): ReadonlySet<string> =>
 	new Set(NOT_COMPARED.flatMap((one) => one.area === area ? one.names : []));
 const PAGES_LEFT_OUT = namesOf('pages'), STAT_LEFT_OUT = namesOf('memory.stat'),
-	FILES_LEFT_OUT = namesOf('file'), EVENTS_LEFT_OUT = namesOf('trace event');
+	FILES_LEFT_OUT = namesOf('file'), EVENTS_FILE_LEFT_OUT = namesOf('memory.events'),
+	EVENTS_LEFT_OUT = namesOf('trace event');
 const TRACE_FIELDS_LEFT_OUT =
 	new RegExp(` (?:${[...namesOf('trace field')].join('|')})=\\S+`, 'g');
 /* What of /proc/vmstat is compared, as growth. */
@@ -118,6 +123,8 @@ function fileFields(path: string, text: string, first: FirstShown): Field[] {
 	}
 	if (name === 'memory.stat')
 		return statFields(keyValues(text));
+	if (name.startsWith('memory.events'))
+		return keyValues(text).filter(([key]) => !EVENTS_FILE_LEFT_OUT.has(key));
 	const lines = text.split('\n').filter((line) => line);
 	if (FILES_LEFT_OUT.has(name))
 		return [['lines', lines.length]];
@@ -146,6 +153,7 @@ function outcomeFields(statement: Statement, outcome: Outcome, first: FirstShown
 			.filter(([key]) => !PAGES_LEFT_OUT.has(key)),
 			...(outcome.flags ? [['flags', flagsText(outcome.flags)] as const] : [])];
 	case 'stat': return statFields(outcome.values);
+	case 'cached': return [['cached', outcome.cached]];
 	case 'trace': return traceFields('line', outcome.lines);
 	case 'notifiers': return outcome.lines.map((line, i): Field => [`line[${i}]`, line]);
 	case 'cat':

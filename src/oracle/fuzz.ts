@@ -89,16 +89,18 @@ class Writer {
 	}
 
 	#machine(seed: number): void {
+		let small = false;
+
 		if (!this.#real)
 			this.lines.push(`machine ram=${this.#pick([64, 96])}M ` +
 				`swap=${this.#pick([0, 1, 16])}M cpus=${1 + this.#below(3)} ` +
 				`pcid=${this.#below(2)} seed=${seed}`);
-		else if (this.#limited === 'swap' && this.#chance(50))
+		else if (this.#limited === 'swap' && (small = this.#chance(50)))
 			this.lines.push(`machine swap=${this.#pick(['0', '1M', '128K'])}`);
 		if (this.#chance(50))
 			this.lines.push('/sys/kernel/debug/fault_around_bytes = 4096');
-		/* Which slots lie near one another is of the boot, not of the program. */
-		if (this.#real || this.#chance(50))
+		/* Which slots of a small swap lie together is of the boot, not of the program. */
+		if (small || this.#chance(50))
 			this.lines.push('vm.page-cluster = 0');
 		if (this.#chance(30))
 			this.#swappiness();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Real kernels to boot: Debian's, unpacked into the cache, the one of build.ts, and any image of the
- * user's own.
+ * Real kernels to boot: Debian's, unpacked into the cache, the one of build.ts, and any image of
+ * the user's own.
  */
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, rmSync,
 	statSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { requireTools, runTool } from './tools.ts';
 
 /** A kernel that can be booted. */
 export interface KernelImage {
-	/** `5.10`, `6.1`, `6.12`, `7.2`, `5.10-prepatch`, or the path of an image of the user's own. */
+	/** `5.10`, `6.1`, `6.12`, `7.2`, `5.10-prepatch`, or the path of the user's own image. */
 	readonly name: string;
 	/** Path of the image. */
 	readonly bzImage: string;
@@ -23,7 +23,7 @@ export interface KernelImage {
 	readonly modules: readonly string[];
 	/** What `uname -r` prints in it: `5.10.0-32-cloud-amd64`. */
 	readonly release: string;
-	/** What it was made from: the version of the Debian package, or of the image's own words. */
+	/** What it was made from: the version of the Debian package, or what the image says. */
 	readonly version: string;
 	/** The name of the same kernel here (src/sim/kernels.ts); undefined where there is none. */
 	readonly emulated: string | undefined;
@@ -91,7 +91,7 @@ export function imageVersion(path: string): string {
 	}
 	if (length < VERSION + 2 || head.toString('latin1', HEADER, HEADER + 4) !== 'HdrS')
 		throw new OracleError('usage', `${path}: not a kernel image for x86 (bzImage); ` +
-			'expected what a kernel build leaves in arch/x86/boot/bzImage, or a vmlinuz');
+			'expected what a build leaves in arch/x86/boot/bzImage, or a vmlinuz');
 	const at = head.readUInt16LE(VERSION) + SETUP;
 	const end = head.indexOf(0, at);
 	return head.toString('latin1', at, Math.min(end < 0 ? length : end, at + VERSION_BYTES));
@@ -176,12 +176,14 @@ async function kernelPackages(apt: Apt, series: string): Promise<[string, Packag
 	const image = name === undefined ? undefined : await apt.show(name);
 
 	if (image === undefined)
-		throw new OracleError('failed', `${series}: ${apt.suite} of this machine's package ` +
+		throw new OracleError('failed',
+			`${series}: ${apt.suite} of this machine's package ` +
 			'source has no linux-image-cloud-amd64. It may be a partial mirror; ' +
 			'nothing was changed');
 	if (!image.version.startsWith(`${series}.`) && !image.version.startsWith(`${series}~`)) {
 		const has = /^\d+\.\d+/.exec(image.version)?.[0] ?? image.version;
-		throw new OracleError('failed', `${series}: ${apt.suite} of this machine's package ` +
+		throw new OracleError('failed',
+			`${series}: ${apt.suite} of this machine's package ` +
 			`source has ${has} (${name}) by now. Nothing was changed; bring an image ` +
 			'of your own: --bzimage PATH');
 	}
@@ -270,7 +272,8 @@ export async function fetchKernels(
 		onFetched(await withLock(kernelFolder(cache, series),
 			() => withSuite(cache, SUITES[series]!, onProgress,
 				(apt) => fetchKernel(cache, apt, series, onProgress), machine),
-			(pid) => onProgress(`${series}: waiting for process ${pid}, which fetches it`)));
+			(pid) => onProgress(
+				`${series}: waiting for process ${pid}, which fetches it`)));
 	}
 }
 
@@ -283,7 +286,8 @@ function readEntry(cache: string, name: string): Entry | undefined {
 	} catch (error) {
 		if (codeOf(error) === 'ENOENT')
 			return undefined;
-		throw new OracleError('failed', `${kernelFolder(cache, name)}: ${messageOf(error)}. ` +
+		throw new OracleError('failed',
+			`${kernelFolder(cache, name)}: ${messageOf(error)}. ` +
 			'Remove it and fetch it again', { cause: error });
 	}
 }
@@ -302,15 +306,18 @@ function imageOf(cache: string, name: string, entry: Entry): KernelImage {
  * @throws OracleError
  */
 export async function keepBuilt(
-	name: string, bzImage: string, built: Pick<Entry, 'version' | 'emulated' | 'append' | 'packages'>,
+	name: string, bzImage: string,
+	built: Pick<Entry, 'version' | 'emulated' | 'append' | 'packages'>,
 	cache = cacheFolder(),
 ): Promise<KernelImage> {
-	const entry: Entry = { release: imageVersion(bzImage).split(' ')[0]!, modules: [], ...built };
+	const entry: Entry = { release: imageVersion(bzImage).split(' ')[0]!, modules: [],
+		...built };
 
 	await makeEntry(cache, kernelFolder(cache, name), async (to) => {
 		mkdirSync(to);
 		copyFileSync(bzImage, join(to, 'bzImage'));
-		writeFileSync(join(to, 'kernel.json'), `${JSON.stringify(entry, undefined, '\t')}\n`);
+		writeFileSync(join(to, 'kernel.json'),
+			`${JSON.stringify(entry, undefined, '\t')}\n`);
 	});
 	return imageOf(cache, name, entry);
 }
@@ -348,7 +355,8 @@ async function ownModules(cache: string, folder: string, release: string): Promi
 		for (const name of names) {
 			const magic = moduleInfo(readFileSync(join(path, name)), 'vermagic') ?? '';
 			if (magic.split(' ')[0] !== release)
-				throw new OracleError('usage', `--modules ${folder}: ${name} is of ` +
+				throw new OracleError('usage',
+					`--modules ${folder}: ${name} is of ` +
 					`kernel ${magic.split(' ')[0]}, the image is ${release}`);
 		}
 	}));

@@ -5,15 +5,14 @@
  * ttyS0 and kept apart. With instructions as the clock, a fixed date and a fixed seed, a machine of
  * one CPU runs the same way each time.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readSync, fstatSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { cacheError, cacheFolder, withTemporary } from './cache.ts';
 import { OracleError, codeOf, messageOf, undoAtExit } from './fault.ts';
 import { cpioArchive } from './initrd.ts';
 import { moduleDepends, moduleName, type KernelImage } from './kernels.ts';
-import { findTool, killGroup, requireTools } from './tools.ts';
+import { findTool, killGroup, processes, requireTools } from './tools.ts';
 
 /** The port that a guest writes its results to. */
 export const OUT_PORT = 0xe9;
@@ -117,7 +116,8 @@ function memoryArguments({ ramBytes, cpus, nodes }: GuestJob): string[] {
 	if (nodes <= 1)
 		return total;
 	if (ramBytes % (nodes * KIB * KIB) !== 0)
-		throw new OracleError('usage', `a machine with ${nodes} nodes: its memory must be ` +
+		throw new OracleError('usage',
+			`a machine with ${nodes} nodes: its memory must be ` +
 			`a multiple of ${nodes} MiB`);
 	/* The first ones have one more, or the only ones. */
 	const firstCpu = (node: number) => Math.ceil(node * cpus / nodes);
@@ -190,21 +190,22 @@ interface End {
 }
 
 function judge(end: End): { ended: BootResult['ended']; problem: string | undefined } {
-	const { console, exitCode, signal, hang, stderr, output } = end;
-	const shown = consoleExcerpt(console);
+	const { console: printed, exitCode, signal, hang, stderr, output } = end;
+	const shown = consoleExcerpt(printed);
 	const rest = `${output.length} bytes of results had come; ` +
 		(shown ? `the kernel's console:\n${shown}` : "the kernel's console is empty");
 
-	if (console.includes('Kernel panic'))
+	if (printed.includes('Kernel panic'))
 		return { ended: 'panic', problem: `the kernel panicked; ${rest}` };
 	if (hang !== undefined)
 		return { ended: 'hang', problem: `${hang}, and QEMU was stopped; ${rest}` };
 	if (exitCode !== 0)
 		return { ended: 'died', problem:
-			(signal ? `QEMU was ended by ${signal}` : `QEMU ended with status ${exitCode}`) +
+			(signal ? `QEMU was ended by ${signal}`
+			: `QEMU ended with status ${exitCode}`) +
 			(stderr ? `: ${stderr}` : '') + `; ${rest}` };
 	/* Printed whatever the log level; a kernel without printk prints nothing at all. */
-	if (!console.includes('reboot: Power down') && console.trim() !== '')
+	if (!printed.includes('reboot: Power down') && printed.trim() !== '')
 		return { ended: 'died', problem: `the machine was reset; ${rest}` };
 	return { ended: 'poweroff', problem: undefined };
 }
@@ -250,7 +251,7 @@ const WATCH_MS = 100;
 
 /* Wait for QEMU's end, collecting what comes. */
 function watch(
-	child: ChildProcess, output: GrowingFile, console: GrowingFile, job: GuestJob,
+	child: ChildProcess, output: GrowingFile, tty: GrowingFile, job: GuestJob,
 ): Promise<End> {
 	const { timeoutMs: { quiet, total }, onOutput, signal } = job;
 	const kill = () => killGroup(child.pid);
@@ -275,7 +276,7 @@ function watch(
 				} catch (error) {
 					fail(error);
 				}
-			return console.grow().length + bytes.length > 0;
+			return tty.grow().length + bytes.length > 0;
 		};
 
 		child.stderr!.on('data', (bytes: Uint8Array) => complaints.push(bytes));
@@ -307,7 +308,7 @@ function watch(
 			else
 				resolve({ exitCode, signal: endSignal, hang,
 					stderr: Buffer.concat(complaints).toString().trim(),
-					console: consoleText(console.bytes().toString('latin1')),
+					console: consoleText(tty.bytes().toString('latin1')),
 					output: output.bytes() });
 		});
 		signal?.addEventListener('abort', abort);
@@ -338,7 +339,7 @@ function initrdOf(image: KernelImage, job: GuestJob, args: readonly string[]): B
 	const files = new Map<string, Uint8Array>([['init', readFileSync(job.init)]]);
 
 	files.set('modules', Buffer.from(modules.map((path) =>
-		`/lib/${basename(path)} ${moduleParameters(moduleName(path), args)}`.trimEnd() + '\n')
+		`${`/lib/${basename(path)} ${moduleParameters(moduleName(path), args)}`.trim()}\n`)
 		.join('')));
 	for (const path of modules)
 		files.set(`lib/${basename(path)}`, readFileSync(path));
@@ -362,11 +363,11 @@ export async function bootGuest(
 		const at = (name: string) => join(folder, name);
 		const args = [...kernelArguments(job), image.append ?? '', job.append ?? '']
 			.filter(Boolean);
-		let output: GrowingFile, console: GrowingFile;
+		let output: GrowingFile, tty: GrowingFile;
 		try {
 			writeFileSync(at('initrd'), initrdOf(image, job, args));
 			output = new GrowingFile(at('output'));
-			console = new GrowingFile(at('console'));
+			tty = new GrowingFile(at('console'));
 		} catch (error) {
 			throw cacheError(folder, error);
 		}
@@ -374,15 +375,17 @@ export async function bootGuest(
 			...(job.cpus === 1 ? ONE_CPU : MORE_CPUS), ...QEMU_FIXED,
 			'-cpu', job.cpu ?? CPU_DEFAULT, ...memoryArguments(job),
 			'-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
-			'-chardev', `file,id=console,path=${at('console')}`, '-serial', 'chardev:console',
+			'-chardev', `file,id=console,path=${at('console')}`,
+			'-serial', 'chardev:console',
 			'-chardev', `file,id=out,path=${at('output')}`,
 			'-device', `isa-debugcon,iobase=0x${OUT_PORT.toString(16)},chardev=out`,
-			'-kernel', image.bzImage, '-initrd', at('initrd'), '-append', args.join(' ')];
+			'-kernel', image.bzImage, '-initrd', at('initrd'),
+			'-append', args.join(' ')];
 		const begun = performance.now();
 		try {
-			const child = spawn(commandLine[0]!, commandLine.slice(1),
+			const child = processes().spawn(commandLine[0]!, commandLine.slice(1),
 				{ stdio: ['ignore', 'ignore', 'pipe'], detached: true });
-			const end = await watch(child, output, console, job);
+			const end = await watch(child, output, tty, job);
 			return { output: end.output, console: end.console, ...judge(end),
 				exitCode: end.exitCode, commandLine, determined: job.cpus === 1,
 				seconds: (performance.now() - begun) / 1000 };
@@ -392,7 +395,7 @@ export async function bootGuest(
 					{ cause: error });
 		} finally {
 			output.close();
-			console.close();
+			tty.close();
 		}
 	}));
 }

@@ -2,8 +2,10 @@
 /*
  * What the guest says (guest/init.c), read into the observations that the emulator's runs have.
  */
+import { BUG } from '../lib/bug.ts';
 import type { PageCount, Program, Statement } from '../sim/litmus/ast.ts';
-import { checkErrno, checkPages, checkStat, checkTrace, checkValue } from '../sim/litmus/expect.ts';
+import { checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
+	from '../sim/litmus/expect.ts';
 import { isAsking, isErrnoAsked, isFor, outcomeName, type Outcome }
 	from '../sim/litmus/runner.ts';
 import { KPF, type KpfName } from '../sim/formats.ts';
@@ -135,14 +137,14 @@ const SIGNAL = 1000;
 const COUNTED: readonly (readonly [PageCount, KpfName])[] = [['lru', 'LRU'], ['active', 'ACTIVE'],
 	['referenced', 'REFERENCED'], ['unevictable', 'UNEVICTABLE'], ['dirty', 'DIRTY'],
 	['writeback', 'WRITEBACK'], ['mlocked', 'MLOCKED'], ['anon', 'ANON'],
-	['swapcache', 'SWAPCACHE']];
+	['swapcache', 'SWAPCACHE'], ['idle', 'IDLE']];
 
 const hasFlag = (flags: bigint, name: KpfName): boolean => (flags >> BigInt(KPF[name]) & 1n) !== 0n;
 
 function pageCounts(pages: readonly string[]): PageCounts {
 	const counts: PageCounts = { present: 0, swapped: 0, lru: 0, active: 0, referenced: 0,
 		unevictable: 0, dirty: 0, writeback: 0, young: 0, mlocked: 0, anon: 0,
-		swapcache: 0 };
+		swapcache: 0, idle: 0 };
 
 	for (const page of pages) {
 		if (page === 's')
@@ -271,7 +273,9 @@ class Reading {
 		}
 	}
 
-	#verdict({ expectation }: Extract<Statement, { kind: 'expect' }>, said: Said | undefined) {
+	#verdict(
+		{ expectation }: Extract<Statement, { kind: 'expect' }>, said: Said | undefined,
+	): Verdict {
 		switch (expectation.of) {
 		case 'counts': case 'flags':
 			return checkPages(expectation, pageCounts(said?.pages ?? []));
@@ -281,6 +285,7 @@ class Reading {
 			return checkTrace(expectation, (event, key) =>
 				sumOf(this.#last, event, key));
 		case 'errno': return checkErrno(expectation, outcomeName(this.#code));
+		case 'cached': return BUG('incomparable() lets no disk file through');
 		}
 	}
 }

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The programs of the machine that the oracle runs: which are missing, and how they are run. */
-import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { OracleError, codeOf, messageOf, undoAtExit } from './fault.ts';
+
+/**
+ * node:child_process, loaded when a program is first run: few uses of the command run one, and it
+ * is a good part of what node loads.
+ */
+export const processes = () => process.getBuiltinModule('node:child_process');
 
 /* -- Running one ------------------------------------------------------------------------------ */
 
@@ -41,7 +46,7 @@ export function runTool(
 		: ['nice', ['-n', String(nice), name, ...words]];
 
 	return new Promise((resolve, reject) => {
-		const child = spawn(program, args, {
+		const child = processes().spawn(program, args, {
 			cwd, env: { ...process.env, LC_ALL: 'C', ...env }, detached: true,
 			stdio: ['ignore', stdoutFile ?? 'pipe', 'pipe',
 				...(onStatus ? ['pipe' as const] : [])],
@@ -78,7 +83,8 @@ export function killGroup(pid: number | undefined): void {
 /** Where a program is on PATH; undefined if nowhere. */
 export function findTool(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
 	const paths = isAbsolute(name) ? [name]
-		: (env['PATH'] ?? '').split(delimiter).filter(Boolean).map((dir) => join(dir, name));
+		: (env['PATH'] ?? '').split(delimiter).filter(Boolean)
+			.map((dir) => join(dir, name));
 
 	return paths.find((path) => {
 		try {
@@ -102,26 +108,16 @@ interface Need {
 	readonly present?: () => boolean;
 }
 
-/* gcc prints the path of a file that it finds, else the name as it was given. */
-function compilerFinds(file: string): boolean {
-	const { status, stdout } = spawnSync('gcc', [`-print-file-name=${file}`],
-		{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-	return status === 0 && isAbsolute(stdout.trim());
-}
-
 /* Whether the preprocessor finds a header. */
 function compilerIncludes(header: string): boolean {
-	return spawnSync('gcc', ['-E', '-x', 'c', '-'],
-		{ input: `#include <${header}>\n`, stdio: ['pipe', 'ignore', 'ignore'] }).status === 0;
+	return processes().spawnSync('gcc', ['-E', '-x', 'c', '-'],
+		{ input: `#include <${header}>\n`,
+			stdio: ['pipe', 'ignore', 'ignore'] }).status === 0;
 }
 
 const RUN: readonly Need[] = [
 	{ name: 'qemu-system-x86_64', use: 'boots the kernels', package: 'qemu-system-x86' },
 	{ name: 'gcc', use: 'compiles the guest program', package: 'gcc' },
-	{ name: 'libc.a', use: 'the C library, for a static guest program', package: 'libc6-dev',
-		present: () => compilerFinds('libc.a') },
-	{ name: 'linux/kvm.h', use: "the kernel's headers for programs", package: 'linux-libc-dev',
-		present: () => compilerIncludes('linux/kvm.h') },
 ];
 const FETCH: readonly Need[] = [
 	{ name: 'apt-get', use: 'gets packages, from the source that this machine uses',
@@ -198,7 +194,7 @@ export function requireTools(purpose: Purpose): void {
 
 /* The first line of what it says to --version; undefined if it is not there. */
 function versionOf(name: string): string | undefined {
-	const { status, stdout } = spawnSync(name, ['--version'],
+	const { status, stdout } = processes().spawnSync(name, ['--version'],
 		{ encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' },
 			stdio: ['ignore', 'pipe', 'ignore'] });
 	return status === 0 ? stdout.split('\n')[0]!.trim() : undefined;

@@ -48,7 +48,10 @@ import { boot, exitAndWait, fork, frameAt, freePages, mappingRows, mmapAnon, PAG
 const NR = 24, BASE = 0x10000000, MiB = 1024 * 1024;
 const IN_FAULTS: readonly PointName[] =
 	['handle_pte_fault', 'do_swap_page.page_found', 'wp_page_copy.copied'];
-const IN_RECLAIM = POINTS.filter((name) => !IN_FAULTS.includes(name));
+/* Nothing migrates here, nothing is active: those in test/litmus-lang/statements.test.ts. */
+const HERE = POINTS.filter((name) =>
+	!['__unmap_and_move.unmapped', 'shrink_active_list.putback'].includes(name));
+const IN_RECLAIM = HERE.filter((name) => !IN_FAULTS.includes(name));
 const KERNELS: readonly [string, readonly number[]][] = [
 	['v5.10.0', []],
 	['v5.10.223', COMMITS.flatMap(({ stable }, nr) => stable ? [nr] : [])],
@@ -290,7 +293,7 @@ describe.each(KERNELS)('%s', (_kernel, commits) => {
 });
 
 test('every point was met, and some accesses had to wait', () => {
-	expect([...met].sort()).toEqual([...POINTS].sort());
+	expect([...met].sort()).toEqual([...HERE].sort());
 	expect(blockedAtAll).toBeGreaterThan(0);
 });
 

@@ -30,8 +30,10 @@ suites: ./
 `, 'f');
 
 		expect(found).toEqual([
-			{ where: 'f:2', types: ['deb', 'deb-src'], uris: ['http://mirror.example/debian'],
-				suites: ['bookworm', 'bookworm-updates'], components: ['main', 'contrib'],
+			{ where: 'f:2', types: ['deb', 'deb-src'],
+				uris: ['http://mirror.example/debian'],
+				suites: ['bookworm', 'bookworm-updates'],
+				components: ['main', 'contrib'],
 				options: [['Signed-By',
 					'\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQ==']],
 				enabled: true },
@@ -84,7 +86,8 @@ deb-src http://m.example/debian bookworm main\n`);
 		const all = readSources(list, parts);
 		const at = ({ where }: Source) => where.slice(box.folder.length + 1);
 
-		expect(all.map(at)).toEqual(['sources.list:1', 'parts/a.sources:1', 'parts/b.list:1',
+		expect(all.map(at)).toEqual(['sources.list:1', 'parts/a.sources:1',
+			'parts/b.list:1',
 			'parts/b.list:2', 'parts/b.list:3', 'parts/b.list:4', 'parts/b.list:5']);
 		expect(debianSources(all, 'bookworm').map(at)).toEqual(
 			['parts/b.list:1', 'sources.list:1']);
@@ -155,7 +158,8 @@ describe('apt', () => {
 		box.fake('apt-cache', SHOWN);
 
 		await expect(suite(get)).rejects.toThrow('download of linux-x failed:\n' +
-			'E: Failed to fetch linux-x  Connection reset\nThe list of packages and what ' +
+			'E: Failed to fetch linux-x  Connection reset\n' +
+			'The list of packages and what ' +
 			'came so far are kept, nothing else was changed. ' +
 			'Run the same command again to go on');
 		expect(box.left()).toContain(
@@ -175,7 +179,8 @@ describe('apt', () => {
 			printf 'the packagf' > linux-x_1%3a5.10.9-1_amd64.deb;; esac`);
 		box.fake('apt-cache', SHOWN);
 		await expect(suite(get)).rejects.toThrow(new RegExp(
-			`^linux-x: SHA256 is [0-9a-f]{64}, 11 bytes; the list of packages says ${SHA256}, ` +
+			'^linux-x: SHA256 is [0-9a-f]{64}, 11 bytes; ' +
+			`the list of packages says ${SHA256}, ` +
 			'11 bytes. The file was removed'));
 		expect(box.left().filter((path) => path.endsWith('.deb'))).toEqual([]);
 	});
@@ -193,8 +198,10 @@ describe('apt', () => {
 	});
 
 	test('no Debian, no source, no apt', async () => {
-		await expect(suite(async () => 0, [source], { id: 'fedora', like: '', codename: '' }))
-			.rejects.toThrow("kernels are taken from Debian's packages, and this machine " +
+		await expect(suite(async () => 0, [source],
+			{ id: 'fedora', like: '', codename: '' }))
+			.rejects.toThrow("kernels are taken from Debian's packages, " +
+				'and this machine ' +
 				'is fedora. Or bring a kernel image of your own: --bzimage PATH');
 		await expect(suite(async () => 0, [])).rejects.toThrow(
 			"the machine's apt has no source of Debian's");

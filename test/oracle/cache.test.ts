@@ -25,7 +25,8 @@ test('where it is', () => {
 	/* XDG Base Directory Specification: a relative path is ignored. */
 	expect(cacheFolder({ XDG_CACHE_HOME: 'b' })).toBe(join(homedir(), '.cache/vmmu'));
 	expect(cacheFolder({})).toBe(join(homedir(), '.cache/vmmu'));
-	expect(() => cacheFolder({ VMMU_CACHE: 'a' })).toThrow('VMMU_CACHE=a: expected an absolute path');
+	expect(() => cacheFolder({ VMMU_CACHE: 'a' })).toThrow(
+		'VMMU_CACHE=a: expected an absolute path');
 });
 
 test('an entry is there whole, or not at all', async () => {
@@ -56,7 +57,8 @@ test('no space: what was there is kept, what was begun is not', async () => {
 		throw Object.assign(new Error('write'), { code: 'ENOSPC' });
 	});
 
-	await expect(full).rejects.toThrow(`${entry}: no space left on the disk; what was begun is ` +
+	await expect(full).rejects.toThrow(
+		`${entry}: no space left on the disk; what was begun is ` +
 		'removed, what was there is kept. Free some, or set VMMU_CACHE to another folder');
 	expect(readFileSync(entry, 'utf8')).toBe('old');
 	expect(box.left()).toEqual(['guest/one']);
@@ -142,7 +144,8 @@ test('many processes at once', async () => {
 	writeFileSync(entry, '0');
 	writeFileSync(`${entry}.lock`, `${DEAD} 1\n`);
 	const statuses = await Promise.all(Array.from({ length: 4 }, async () =>
-		(await once(spawn(process.execPath, [path, entry], { stdio: 'inherit' }), 'exit'))[0]));
+		(await once(spawn(process.execPath, [path, entry], { stdio: 'inherit' }),
+			'exit'))[0]));
 	expect(statuses).toEqual([0, 0, 0, 0]);
 	expect(readFileSync(entry, 'utf8')).toBe('20');
 	expect(box.left()).toEqual(['number']);

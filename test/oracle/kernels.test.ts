@@ -78,15 +78,17 @@ describe('fetching', () => {
 		const [{ image, kept: old }] = await fetch('5.10') as [Fetched];
 
 		expect(old).toBe(false);
-		expect(image).toEqual({ name: '5.10', bzImage: join(folder, 'bzImage'), release: RELEASE,
-			version: '5.10.200-1', emulated: 'v5.10.200', modules: ['brd', 'irqbypass', 'kvm',
-				'kvm-amd'].map((name) => join(folder, `${name}.ko`)) });
+		expect(image).toEqual({ name: '5.10', bzImage: join(folder, 'bzImage'),
+			release: RELEASE, version: '5.10.200-1', emulated: 'v5.10.200',
+			modules: ['brd', 'irqbypass', 'kvm', 'kvm-amd']
+				.map((name) => join(folder, `${name}.ko`)) });
 		expect(await findKernel('5.10', {}, box.cache)).toEqual(image);
 		expect(knownKernels(box.cache)).toEqual([image]);
 		expect(imageVersion(image.bzImage)).toBe(VERSION);
 		expect(box.left().filter((path) => path.endsWith('.deb'))).toEqual([]);
 
-		const downloads = () => readFileSync(join(box.folder, 'calls'), 'utf8').match(/download/g);
+		const downloads = () =>
+			readFileSync(join(box.folder, 'calls'), 'utf8').match(/download/g);
 		expect((await fetch('5.10'))[0]!.kept).toBe(true);
 		expect(downloads()).toHaveLength(1);
 	});
@@ -99,7 +101,7 @@ describe('fetching', () => {
 		box.fake('dpkg-deb', `mkdir -p "$3"; touch "$3/half"
 			echo 'dpkg-deb: error: No space left on device' >&2; exit 2`);
 		await expect(fetch('5.10')).rejects.toThrow(
-			/could not be unpacked: dpkg-deb: error: No space left on device\nFree some, /);
+			/could not be unpacked: dpkg-deb: error: No space left on device\nFree /);
 		expect(kept()).toEqual(before);
 		expect((await findKernel('5.10', {}, box.cache)).version).toBe('5.10.200-1');
 	});
@@ -107,7 +109,8 @@ describe('fetching', () => {
 	test('a suite that has gone on to another series', async () => {
 		fakes('5.11.2-1');
 		await expect(fetch('5.10')).rejects.toThrow(
-			`5.10: bullseye of this machine's package source has 5.11 (linux-image-${RELEASE}) by ` +
+			"5.10: bullseye of this machine's package source has 5.11 " +
+			`(linux-image-${RELEASE}) by ` +
 			'now. Nothing was changed');
 		expect(kept()).toEqual([]);
 	});
@@ -120,7 +123,8 @@ describe('fetching', () => {
 	});
 
 	test('names', async () => {
-		await expect(fetch('5.10', '5.11')).rejects.toThrow('5.11 is no kernel that can be fetched; ' +
+		await expect(fetch('5.10', '5.11')).rejects.toThrow(
+			'5.11 is no kernel that can be fetched; ' +
 			'expected 5.10, 6.1, 6.12 or 7.2');
 		await expect(fetch('5.10-prepatch')).rejects.toThrow('vmmu oracle build-prepatch');
 		expect(box.left()).toEqual([]);
@@ -129,18 +133,21 @@ describe('fetching', () => {
 	test('tools that are missing', async () => {
 		process.env['PATH'] = join(box.folder, 'bin');
 		box.fake('apt-get', '');
-		await expect(fetch('5.10')).rejects.toThrow(/^apt-cache, dpkg-deb, tar, xz are missing; /);
+		await expect(fetch('5.10')).rejects.toThrow(
+			/^apt-cache, dpkg-deb, tar, xz are missing; /);
 	});
 });
 
 describe('finding', () => {
 	test('one that is not there: how to get it', async () => {
 		await expect(findKernel('5.10', {}, box.cache)).rejects.toThrow(
-			'the kernel 5.10 has not been fetched; fetch it with: vmmu oracle fetch 5.10');
+			'the kernel 5.10 has not been fetched; ' +
+			'fetch it with: vmmu oracle fetch 5.10');
 		await expect(findKernel('5.10-prepatch', {}, box.cache)).rejects.toThrow(
 			'build it with: vmmu oracle build-prepatch');
-		await expect(findKernel('5.9', {}, box.cache)).rejects.toThrow('5.9 is no kernel of the ' +
-			'oracle; expected 5.10, 6.1, 6.12, 7.2 or 5.10-prepatch, or --bzimage PATH');
+		await expect(findKernel('5.9', {}, box.cache)).rejects.toThrow(
+			'5.9 is no kernel of the oracle; expected 5.10, 6.1, 6.12, 7.2 or ' +
+			'5.10-prepatch, or --bzimage PATH');
 	});
 
 	test("an image of one's own", async () => {
@@ -151,11 +158,12 @@ describe('finding', () => {
 		expect(await findKernel('', { bzimage: path }, box.cache)).toEqual({ name: path,
 			bzImage: path, release: '5.10.4', version: '5.10.4', modules: [],
 			emulated: 'v5.10.4' });
-		const { modules: [brd] } = await findKernel('', { bzimage: path, modules }, box.cache);
+		const { modules: [brd] } = await findKernel(
+			'', { bzimage: path, modules }, box.cache);
 		expect(readFileSync(brd!, 'latin1')).toContain('vermagic=5.10.4 ');
 
-		const emulated = async (version: string) =>
-			(await findKernel('', { bzimage: file('v', bzImage(version)) }, box.cache)).emulated;
+		const emulated = async (version: string) => (await findKernel('',
+			{ bzimage: file('v', bzImage(version)) }, box.cache)).emulated;
 		expect(await emulated(VERSION)).toBe('v5.10.200');
 		expect(await emulated('5.10.0 (me) #1')).toBe('v5.10');
 		expect(await emulated('5.10.9999 (me) #1')).toBeUndefined();
@@ -170,9 +178,12 @@ describe('finding', () => {
 
 		await expect(at('/nowhere')).rejects.toThrow('/nowhere: no such file');
 		await expect(at(box.folder)).rejects.toThrow(box.folder);
-		await expect(at(file('text', 'short'))).rejects.toThrow('not a kernel image for x86');
-		await expect(at(file('elf', Buffer.alloc(4096)))).rejects.toThrow('not a kernel image');
-		await expect(at(mine, '/nowhere')).rejects.toThrow('--modules /nowhere: no such folder');
+		await expect(at(file('text', 'short'))).rejects.toThrow(
+			'not a kernel image for x86');
+		await expect(at(file('elf', Buffer.alloc(4096)))).rejects.toThrow(
+			'not a kernel image');
+		await expect(at(mine, '/nowhere')).rejects.toThrow(
+			'--modules /nowhere: no such folder');
 		module('others/brd.ko', '');
 		await expect(at(mine, join(box.folder, 'others'))).rejects.toThrow(
 			`brd.ko is of kernel ${RELEASE}, the image is 5.10.4`);
@@ -184,7 +195,8 @@ describe('finding', () => {
 	});
 
 	test('a built one', async () => {
-		const built = await keepBuilt('5.10-prepatch', file('b', bzImage('5.10.223 (vmmu) #1')), {
+		const path = file('b', bzImage('5.10.223 (vmmu) #1'));
+		const built = await keepBuilt('5.10-prepatch', path, {
 			version: '5.10.223-1', append: 'ttu_check_access=1',
 			emulated: 'v5.10.223-013339df116c', packages: {} }, box.cache);
 
@@ -200,26 +212,27 @@ describe('building', () => {
 	const edit = { file: 'a.c', anchor: /^two$/m, before: 'before\n', behind: '\nbehind' };
 
 	test('an edit is made at the one place that it names', () => {
-		expect(applyEdit('one\ntwo\nthree\n', edit)).toBe('one\nbefore\ntwo\nbehind\nthree\n');
-		expect(() => applyEdit('one\n', edit)).toThrow('a.c has the place of the edit 0 times');
-		expect(() => applyEdit('two\ntwo\n', edit)).toThrow('2 times; expected a 5.10.y that has');
+		expect(applyEdit('one\ntwo\nthree\n', edit)).toBe(
+			'one\nbefore\ntwo\nbehind\nthree\n');
+		expect(() => applyEdit('one\n', edit)).toThrow(
+			'a.c has the place of the edit 0 times');
+		expect(() => applyEdit('two\ntwo\n', edit)).toThrow(
+			'2 times; expected a 5.10.y that has');
 	});
 });
 
 describe('tools', () => {
 	test('what is missing, and the one command for it', () => {
 		process.env['PATH'] = join(box.folder, 'bin');
-		box.fake('gcc', 'case $1 in -print-file-name=*) echo /usr/lib/libc.a;; esac');
+		expect(doctor(['run']).install).toMatch(/ qemu-system-x86 gcc$/);
+		box.fake('gcc', '');
 		const { tools, install } = doctor(['run']);
 
 		expect(tools.filter(({ present }) => !present).map(({ name }) => name))
 			.toEqual(['qemu-system-x86_64']);
-		expect(install).toMatch(/^(sudo )?apt-get install -y --no-install-recommends qemu-system-x86$/);
-		/* A compiler without a static C library prints the name as it was asked. */
-		box.fake('gcc', 'case $1 in -print-file-name=*) echo libc.a;; *) exit 1;; esac');
-		expect(doctor(['run']).install).toMatch(/ qemu-system-x86 libc6-dev linux-libc-dev$/);
+		expect(install).toMatch(
+			/^(sudo )?apt-get install -y --no-install-recommends qemu-system-x86$/);
 		box.fake('qemu-system-x86_64', '');
-		box.fake('gcc', 'case $1 in -print-file-name=*) echo /usr/lib/libc.a;; esac');
 		expect(doctor(['run']).install).toBeUndefined();
 	});
 

@@ -33,6 +33,7 @@ const qemu = (script: string) => box.fake('qemu-system-x86_64', `
 	for word; do case $word in
 		file,id=out,path=*) out=\${word#file,id=out,path=};;
 		file,id=console,path=*) console=\${word#file,id=console,path=};;
+		*/initrd) initrd=$word;;
 	esac; done
 	echo $$ > ${box.folder}/pid
 	${script}`);
@@ -44,7 +45,7 @@ describe('initial RAM disk', () => {
 		['etc/deep/b', Buffer.alloc(0)]]);
 	const archive = cpioArchive(files, new Set(['init']));
 
-	/* buffer-format.rst: a header of 6 + 13 * 8 characters, the name, the bytes, padded to 4. */
+	/* buffer-format.rst: a header of 6 + 13 * 8 characters, name and bytes, padded to 4. */
 	test('newc, as the kernel documents it', () => {
 		const found: [string, string, string][] = [];
 		for (let at = 0; at < archive.length;) {
@@ -65,7 +66,8 @@ describe('initial RAM disk', () => {
 
 	test('cpio, where there is one, reads it', () => {
 		const listed = findTool('cpio') === undefined ? undefined
-			: spawnSync('cpio', ['-t', '--quiet'], { input: archive, encoding: 'utf8' });
+			: spawnSync('cpio', ['-t', '--quiet'],
+				{ input: archive, encoding: 'utf8' });
 		expect(listed?.stdout ?? 'init\netc\netc/a\netc/deep\netc/deep/b\n')
 			.toBe('init\netc\netc/a\netc/deep\netc/deep/b\n');
 		expect(listed?.status ?? 0).toBe(0);
@@ -75,10 +77,11 @@ describe('initial RAM disk', () => {
 describe('a run', () => {
 	test('that ends itself: all that it wrote, and the console apart', async () => {
 		qemu(`printf 'one\\n' > $out; printf '\\033[2Jhello\\r\\n' > $console
-			cp "$(echo "$@" | sed 's/.*-initrd \\([^ ]*\\).*/\\1/')" ${box.folder}/initrd
+			cp "$initrd" ${box.folder}/initrd
 			printf 'two\\001\\377' >> $out; echo 'reboot: Power down' >> $console`);
 		const pieces: Uint8Array[] = [];
-		const files = new Map<string, string | Uint8Array>([['job', 'text'], ['raw', new Uint8Array(3)]]);
+		const files = new Map<string, string | Uint8Array>(
+			[['job', 'text'], ['raw', new Uint8Array(3)]]);
 		const result = await boot({ files, onOutput: (bytes) => pieces.push(bytes) });
 
 		expect(result).toMatchObject({ ended: 'poweroff', exitCode: 0, problem: undefined,
@@ -87,7 +90,8 @@ describe('a run', () => {
 		expect(Buffer.concat(pieces)).toEqual(result.output);
 		expect(readFileSync(join(box.folder, 'initrd'))).toEqual(cpioArchive(new Map([
 			['init', Buffer.from('the program')], ['modules', Buffer.from('')],
-			['job', Buffer.from('text')], ['raw', Buffer.alloc(3)]]), new Set(['init'])));
+			['job', Buffer.from('text')], ['raw', Buffer.alloc(3)],
+		]), new Set(['init'])));
 		expect(box.left()).toEqual([]);
 	});
 
@@ -100,8 +104,10 @@ describe('a run', () => {
 
 		expect(after('-icount')).toBe('shift=2,sleep=off');
 		expect(after('-m')).toBe('65536K');
-		expect(after('-append')).toBe('console=ttyS0 panic=1 quiet loglevel=3 nopcid nokaslr ' +
-			'cgroup.memory=nokmem transparent_hugepage=never brd.rd_nr=2 brd.rd_size=1024 ' +
+		expect(after('-append')).toBe(
+			'console=ttyS0 panic=1 quiet loglevel=3 nopcid nokaslr ' +
+			'cgroup.memory=nokmem transparent_hugepage=never ' +
+			'brd.rd_nr=2 brd.rd_size=1024 ' +
 			'ttu_check_access=1 quiet2');
 		expect(commandLine).not.toContain('-numa');
 
@@ -121,7 +127,7 @@ describe('a run', () => {
 			'its memory must be a multiple of 2 MiB');
 	});
 
-	test('modules: those asked for with what they need, in order, with their parameters', async () => {
+	test('modules: those asked for, what they need, in order, their parameters', async () => {
 		const module = (name: string, depends: string) => {
 			const path = join(box.folder, `${name}.ko`);
 			writeFileSync(path, `ELF\0name=${name}\0depends=${depends}\0`);
@@ -129,22 +135,24 @@ describe('a run', () => {
 		};
 		image = { ...image, modules: [module('brd', ''), module('zsmalloc', ''),
 			module('zram', 'zsmalloc'), module('kvm', ''), module('kvm-amd', 'kvm')] };
-		qemu(`cp "$(echo "$@" | sed 's/.*-initrd \\([^ ]*\\).*/\\1/')" ${box.folder}/initrd`);
+		qemu(`cp "$initrd" ${box.folder}/initrd`);
 		const listed = async (modules?: string[]) => {
 			await boot(modules ? { modules } : {});
 			return /(\/lib\/[ -~]*\n)+/.exec(
 				readFileSync(join(box.folder, 'initrd'), 'latin1'))![0];
 		};
 
-		expect(await listed()).toBe('/lib/brd.ko rd_nr=8 rd_size=4194304\n/lib/zsmalloc.ko\n' +
+		expect(await listed()).toBe(
+			'/lib/brd.ko rd_nr=8 rd_size=4194304\n/lib/zsmalloc.ko\n' +
 			'/lib/zram.ko\n/lib/kvm.ko\n/lib/kvm-amd.ko\n');
 		expect(await listed(['kvm-amd', 'brd'])).toBe(
 			'/lib/brd.ko rd_nr=8 rd_size=4194304\n/lib/kvm.ko\n/lib/kvm-amd.ko\n');
 	});
 
 	test('that panics', async () => {
-		qemu(`printf 'partial' > $out; printf '%s\\n' 'before' '[1.0] BUG: bad page' 'Call Trace:' \\
-			'[1.1] Kernel panic - not syncing: Fatal' '[1.2] reboot: Restarting' > $console`);
+		qemu(`printf 'partial' > $out; printf '%s\\n' 'before' '[1.0] BUG: bad page' \\
+			'Call Trace:' '[1.1] Kernel panic - not syncing: Fatal' \\
+			'[1.2] reboot: Restarting' > $console`);
 		const result = await boot();
 
 		expect(result.ended).toBe('panic');
@@ -157,7 +165,8 @@ describe('a run', () => {
 	test('that hangs, silent or not', async () => {
 		qemu("echo stuck > $console; exec sleep 60");
 		const silent = await boot({ timeoutMs: { quiet: 300, total: 60_000 } });
-		expect(silent).toMatchObject({ ended: 'hang', exitCode: null, problem: 'no output for ' +
+		expect(silent).toMatchObject({ ended: 'hang', exitCode: null, problem:
+			'no output for ' +
 			"0.3 s, and QEMU was stopped; 0 bytes of results had come; the kernel's " +
 			'console:\n  stuck' });
 		expect(isGone()).toBe(true);
@@ -165,7 +174,7 @@ describe('a run', () => {
 		qemu("while :; do echo again >> $out; sleep 0.05; done");
 		const busy = await boot({ timeoutMs: { quiet: 30_000, total: 500 } });
 		expect(busy.ended).toBe('hang');
-		expect(busy.problem).toMatch(/^not at its end after 0\.5 s, and QEMU was stopped; \d+ /);
+		expect(busy.problem).toMatch(/^not at its end after 0\.5 s, and QEMU was stopped/);
 		expect(isGone()).toBe(true);
 		expect(box.left()).toEqual([]);
 	});
@@ -177,15 +186,16 @@ describe('a run', () => {
 			"0 bytes of results had come; the kernel's console is empty" });
 		qemu('printf x > $out; kill -9 $$');
 		expect(await boot()).toMatchObject({ ended: 'died', exitCode: null, problem:
-			"QEMU was ended by SIGKILL; 1 bytes of results had come; the kernel's console " +
-			'is empty' });
+			'QEMU was ended by SIGKILL; 1 bytes of results had come; ' +
+			"the kernel's console is empty" });
 		qemu("echo 'reboot: Restarting system' > $console");
 		expect((await boot()).problem).toMatch(/^the machine was reset; /);
 		expect(box.left()).toEqual([]);
 	});
 
 	test('whose output is garbage is handed over as it is', async () => {
-		const garbage = Buffer.from(Array.from({ length: 70_000 }, (_, i) => i * i >> 3 & 255));
+		const garbage = Buffer.from(
+			Array.from({ length: 70_000 }, (_, i) => i * i >> 3 & 255));
 		writeFileSync(join(box.folder, 'garbage'), garbage);
 		qemu(`cat ${box.folder}/garbage > $out; printf '\\000\\377\\033' > $console`);
 		const result = await boot();
@@ -203,7 +213,8 @@ describe('a run', () => {
 		expect(isGone()).toBe(true);
 
 		const abort = new AbortController();
-		const ended = boot({ signal: abort.signal, onOutput: () => abort.abort(new Error('enough')) });
+		const ended = boot({ signal: abort.signal,
+			onOutput: () => abort.abort(new Error('enough')) });
 		await expect(ended).rejects.toThrow('enough');
 		expect(isGone()).toBe(true);
 		expect(box.left()).toEqual([]);
@@ -212,7 +223,8 @@ describe('a run', () => {
 	test('at most two at once', async () => {
 		qemu(`echo $$ >> ${box.folder}/begun; n=0; until [ -e ${box.folder}/go ]; do
 			sleep 0.02; done; echo 'reboot: Power down' > $console`);
-		const begun = () => readFileSync(join(box.folder, 'begun'), 'utf8').trim().split('\n').length;
+		const begun = () =>
+			readFileSync(join(box.folder, 'begun'), 'utf8').match(/\n/g)!.length;
 		let most = 0;
 		const all = Promise.all([1, 2, 3, 4, 5].map(() => boot()));
 		for (let i = 0; i < 20; i++) {
@@ -238,7 +250,8 @@ describe('a run', () => {
 				onOutput: () => process.stdout.write('ready') }, cache);`);
 		const end = async (signal: NodeJS.Signals) => {
 			const child = spawn(process.execPath, [path, JSON.stringify(image),
-				JSON.stringify(job()), box.cache], { stdio: ['ignore', 'pipe', 'inherit'] });
+				JSON.stringify(job()), box.cache],
+			{ stdio: ['ignore', 'pipe', 'inherit'] });
 			await once(child.stdout, 'data');
 			child.kill(signal);
 			expect((await once(child, 'exit'))[1]).toBe(signal);
@@ -256,6 +269,6 @@ describe('a run', () => {
 	test('without QEMU: which is missing, and how to install it', async () => {
 		process.env['PATH'] = join(box.folder, 'bin');
 		await expect(boot()).rejects.toThrow(
-			/^qemu-system-x86_64, .*missing; install with: .*apt-get install .*qemu-system-x86/);
+			/^qemu-system-x86_64, .*missing; install with: .*qemu-system-x86/);
 	});
 });

@@ -300,6 +300,13 @@ static long do_memfd(struct args *a)
 	return err;
 }
 
+static long do_truncate(struct args *a)
+{
+	int fd = S->fd[number(a)] - 1;
+
+	return fd < 0 ? -EBADF : sys_ftruncate(fd, number(a) * PAGE);
+}
+
 static long do_close(struct args *a)
 {
 	int slot = number(a);
@@ -496,13 +503,14 @@ static long do_munmap(struct args *a)
 static long do_mremap(struct args *a)
 {
 	struct range r;
-	unsigned long pages;
+	unsigned long pages, flags;
 	long at;
 
 	if (!range(a, &r))
 		return -ENOENT;
 	pages = number(a);
-	at = sys_mremap(r.start, r.pages * PAGE, pages * PAGE, MREMAP_MAYMOVE);
+	flags = number(a);
+	at = sys_mremap(r.start, r.pages * PAGE, pages * PAGE, flags, number(a));
 	if (at < 0 && at > -4096)
 		return at;
 	S->map[r.slot].start = at;
@@ -527,8 +535,13 @@ static long do_madvise(struct args *a)
 static long do_mlock(struct args *a)
 {
 	struct range r;
+	long flags;
 
-	return range(a, &r) ? sys_mlock(r.start, r.pages * PAGE) : -ENOENT;
+	if (!range(a, &r))
+		return -ENOENT;
+	flags = number(a);
+	return flags ? sys_mlock2(r.start, r.pages * PAGE, flags)
+		: sys_mlock(r.start, r.pages * PAGE);
 }
 
 static long do_munlock(struct args *a)
@@ -612,6 +625,19 @@ static long do_knob(struct args *a)
 	return put_file(S->path, word_to(a, S->text, 64));
 }
 
+static int is_dead(int pid)
+{
+	struct pollfd p = { sys_pidfd_open(pid), POLLIN, 0 };
+	int dead;
+
+	if (p.fd < 0)
+		return 1;
+	sys_poll(&p, 1, 0);
+	dead = p.revents != 0;
+	sys_close(p.fd);
+	return dead;
+}
+
 /* -- What statements ask -------------------------------------------------------------------- */
 
 /* Of a page: none, swapped, else PRESENT and its kpageflags. */
@@ -653,6 +679,9 @@ static long do_show(struct args *a)
 
 	if (!range(a, &r))
 		return -ENOENT;
+	/* One that nobody has waited for yet still has a file. */
+	if (is_dead(S->map[r.slot].pid))
+		return -ESRCH;
 	put_text(put_number(put_text(S->path, "/proc/"), S->map[r.slot].pid), "/pagemap");
 	pagemap = sys_open(S->path, O_RDONLY, 0);
 	if (pagemap < 0)
@@ -712,7 +741,7 @@ static const struct statement {
 	int asks;
 } statements[] = {
 	{ "cgroup", do_cgroup }, { "rmdir", do_rmdir }, { "memfd", do_memfd },
-	{ "close", do_close }, { "task", do_task }, { "fork", do_fork }, { "move", do_move },
+	{ "close", do_close }, { "truncate", do_truncate }, { "task", do_task }, { "fork", do_fork }, { "move", do_move },
 	{ "mmap", do_mmap }, { "munmap", do_munmap }, { "mremap", do_mremap },
 	{ "mprotect", do_mprotect }, { "madvise", do_madvise }, { "mlock", do_mlock },
 	{ "munlock", do_munlock }, { "read", do_read }, { "write", do_write },
@@ -736,19 +765,6 @@ static void say_trace(int place)
 	}
 	if (n)
 		say_bytes("t", place, S->text, n);
-}
-
-static int is_dead(int pid)
-{
-	struct pollfd p = { sys_pidfd_open(pid), POLLIN, 0 };
-	int dead;
-
-	if (p.fd < 0)
-		return 1;
-	sys_poll(&p, 1, 0);
-	dead = p.revents != 0;
-	sys_close(p.fd);
-	return dead;
 }
 
 static void killed(int place, int slot)
@@ -968,32 +984,49 @@ static void swap_on(unsigned long pages)
 		trouble("swapon", "/dev/ram0", err);
 }
 
+/* Write pages of a file, and swap them out in their order. */
+static void swap_out(unsigned long pages)
+{
+	long fd = sys_memfd_create("swapping", 0);
+
+	sys_ftruncate(fd, pages * PAGE);
+	sys_mmap(COLD + PAGE, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	sys_close(fd);
+	for (unsigned long i = 1; i <= pages; i++)
+		*(volatile char *)(COLD + i * PAGE) = 1;
+	drain_cpu();
+	sys_madvise(COLD + PAGE, pages * PAGE, MADV_PAGEOUT);
+}
+
+static void swap_off(unsigned long pages)
+{
+	sys_munmap(COLD + PAGE, pages * PAGE);
+	sys_swapoff("/dev/ram0");
+}
+
 /*
  * How many pages swapin_nr_pages() reads ahead depends on the swap-ins before, of all programs.
  * Bring it to where it is when a kernel has booted: four hits since the last swap-in. Pages of a
  * file are swapped out in order and read back: five that are far apart, until one page is read at a
  * time; then the next one to the last, which reads one ahead; then windows of 4 and 8, with so many
  * of the pages that were read ahead used as the next step needs.
+ *
+ * So does whether swap slots go through caches: get_swap_page() turns them on when there are many
+ * free slots, and off, as they are at boot, when there are few.
  */
-static void forget_readahead(void)
+static void forget_swapping(void)
 {
 	static const char order[] = { 0, 8, 16, 24, 33, 34, 35, 40, 41, 42, 43, 48, 49, 50, 51,
 		52 };
-	long fd;
 
 	swap_on(16384);
-	fd = sys_memfd_create("readahead", 0);
-	sys_ftruncate(fd, 64 * PAGE);
-	sys_mmap(COLD + PAGE, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-	for (int i = 0; i < 64; i++)
-		*(volatile char *)(COLD + (i + 1) * PAGE) = 1;
-	drain_cpu();
-	sys_madvise(COLD + PAGE, 64 * PAGE, MADV_PAGEOUT);
+	swap_out(64);
 	for (unsigned i = 0; i < sizeof(order); i++)
 		(void)*(volatile char *)(COLD + (order[i] + 1) * PAGE);
-	sys_munmap(COLD + PAGE, 64 * PAGE);
-	sys_close(fd);
-	sys_swapoff("/dev/ram0");
+	swap_off(64);
+	swap_on(64);
+	swap_out(1);
+	swap_off(1);
 }
 
 static void prepare(struct args *a)
@@ -1007,7 +1040,7 @@ static void prepare(struct args *a)
 	S->last_place = -1;
 	for (unsigned i = 0; i < sizeof(defaults) / sizeof(*defaults); i++)
 		must(defaults[i].path, defaults[i].value);
-	forget_readahead();
+	forget_swapping();
 	swap_on(swap);
 	/* Batches of LRU pages, callbacks of RCU, works: all done before it begins. */
 	for (int i = 0; i < 10; i++)

@@ -8,14 +8,14 @@ enum {
 	NR_fsync = 74, NR_ftruncate = 77, NR_mkdir = 83, NR_rmdir, NR_mlock = 149, NR_munlock,
 	NR_mount = 165, NR_swapon = 167, NR_swapoff, NR_reboot, NR_ioperm = 173,
 	NR_sched_setaffinity = 203, NR_getdents64 = 217, NR_finit_module = 313,
-	NR_memfd_create = 319, NR_pidfd_open = 434,
+	NR_memfd_create = 319, NR_mlock2 = 325, NR_pidfd_open = 434,
 };
 
 enum { ENOENT = 2, ESRCH = 3, EINTR = 4, EBADF = 9, EAGAIN = 11, EBUSY = 16 };
 enum { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK = 04000, O_DIRECTORY = 0200000 };
 enum { PROT_READ = 1, PROT_WRITE = 2 };
 enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20 };
-enum { MADV_SEQUENTIAL = 2, MADV_COLD = 20, MADV_PAGEOUT, MREMAP_MAYMOVE = 1, SEEK_END = 2 };
+enum { MADV_SEQUENTIAL = 2, MADV_COLD = 20, MADV_PAGEOUT, SEEK_END = 2 };
 enum { SIGKILL = 9, SIGCHLD = 17, SIGCONT = 18, SIGSTOP = 19 };
 enum { WNOHANG = 1, WUNTRACED = 2, CLONE_PARENT = 0x8000, POLLIN = 1, DT_DIR = 4 };
 #define RB_POWER_OFF 0x4321fedcUL
@@ -45,7 +45,8 @@ static inline long call6(long nr, long a, long b, long c, long d, long e, long f
 #define sys_mprotect(p, n, prot)	call(NR_mprotect, p, n, prot)
 #define sys_munmap(p, n)		call(NR_munmap, p, n, 0)
 #define sys_pread(fd, p, n, at)		call6(NR_pread64, fd, (long)(p), n, at, 0, 0)
-#define sys_mremap(p, n, m, flags)	call6(NR_mremap, p, n, m, flags, 0, 0)
+#define sys_mremap(p, n, m, flags, at)	call6(NR_mremap, p, n, m, flags, at, 0)
+#define sys_mlock2(p, n, flags)		call(NR_mlock2, p, n, flags)
 #define sys_madvise(p, n, advice)	call(NR_madvise, p, n, advice)
 #define sys_nanosleep(t)		call(NR_nanosleep, t, 0, 0)
 #define sys_getpid()			call(NR_getpid, 0, 0, 0)

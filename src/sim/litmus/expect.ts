@@ -42,6 +42,11 @@ export function checkValue({ range, value }: Of<'value'>, bytes: ArrayLike<numbe
 	return { held, got: `${range.name}[${range.first + page}] = ${bytes[page]}` };
 }
 
+/** Of how many pages of a file are in memory. */
+export function checkCached({ value }: Of<'cached'>, cached: number): Verdict {
+	return { held: cached === value, got: `cached=${cached}` };
+}
+
 /** Of lines of memory.stat. */
 export function checkStat(
 	{ keys }: Of<'stat'>, values: ReadonlyMap<string, number>,

@@ -17,12 +17,12 @@ import { TRACE_EVENTS } from '../../mm/trace_vmscan.ts';
 import { statementDepth } from '../actors.ts';
 import { eventPart } from '../ftrace.ts';
 import { kernelHas, type Kernel } from '../kernels.ts';
-import { BlockedError, Machine, MachineError, STAT_KEYS, StepBudgetError, boot, type PageCounts,
-	type Range, type Task } from '../machine.ts';
-import type { Action, Expectation, Program, RangeRef, Statement } from './ast.ts';
-import { checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
+import { BlockedError, Machine, MachineError, STAT_KEYS, StepBudgetError, boot, type FileRange,
+	type PageCounts, type Range, type Task } from '../machine.ts';
+import type { Action, Expectation, FileRef, Program, RangeRef, Statement } from './ast.ts';
+import { checkCached, checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
 	from './expect.ts';
-import { filePath } from './knobs.ts';
+import { filePath, inTask } from './knobs.ts';
 import { isInRange } from './match.ts';
 import * as state from './state.ts';
 
@@ -43,6 +43,8 @@ export type Outcome =
 	/** `flags`, of a single page: as in /proc/kpageflags. */
 	| { readonly kind: 'show'; readonly pages: number; readonly counts: PageCounts;
 	    readonly flags?: readonly string[] }
+	/** Of pages of a file, how many are in memory. */
+	| { readonly kind: 'cached'; readonly pages: number; readonly cached: number }
 	| { readonly kind: 'stat'; readonly values: readonly (readonly [string, number])[] }
 	/** From the event's name on. */
 	| { readonly kind: 'trace'; readonly lines: readonly string[] }
@@ -91,7 +93,7 @@ const DEPTH_MAX = 200;
 const SIGNAL = 1000;
 const SIGNALS: Readonly<Record<number, string>> = { 7: 'SIGBUS', 9: 'SIGKILL', 11: 'SIGSEGV' };
 const ASKING: ReadonlySet<string> = new Set(
-	['show', 'stat', 'trace', 'notifiers', 'cat', 'expect', 'at']);
+	['show', 'cached', 'stat', 'trace', 'notifiers', 'cat', 'expect', 'at']);
 
 /** Whether a statement only looks, or waits to look. */
 export function isAsking({ kind }: Statement): boolean {
@@ -193,6 +195,28 @@ export class Runner {
 			throw new ResumeError('the snapshot was not taken by a litmus program');
 		if (state.programHash.v !== this.program.hash)
 			throw new ResumeError('the snapshot was taken by another program');
+	}
+
+	/**
+	 * A file of the machine, whole, by a path as programs have it; one of words as its bytes.
+	 * @throws MachineError
+	 */
+	readFile(path: string): string | Uint8Array {
+		const name = inTask(path)?.task;
+		const slot = name === undefined ? -1 : this.program.taskNames.lastIndexOf(name);
+
+		return this.machine.readWhole(this.#path(
+			{ path, ...(slot < 0 ? {} : { of: { name: name!, slot } }) }));
+	}
+
+	/** Where a mapping is now, by its name with its task's: `a.m`. @throws MachineError */
+	rangeOf(name: string): Range {
+		const slot = this.program.mappingNames.lastIndexOf(name);
+		const { pid, start, pages } = state.mapping(slot);
+
+		if (slot < 0 || !pid)
+			throw new MachineError(`mapping ${name}`, ENOENT);
+		return { pid, start, pages };
 	}
 
 	/** Place of the statement that runs next. */
@@ -377,6 +401,36 @@ export class Runner {
 				statement.slot, machine.memfd(statement.name, statement.pages).fd +
 				1);
 			break;
+		case 'file':
+			state.setMemfdFd(
+				statement.slot, machine.file(statement.name, statement.pages).fd +
+				1);
+			break;
+		case 'truncate':
+			machine.truncate({ fd: this.#fd(statement.slot) }, statement.pages);
+			break;
+		case 'fsync': machine.fsync({ fd: this.#fd(statement.slot) }); break;
+		case 'sync': machine.sync(); break;
+		case 'complete': machine.complete(statement.requests ?? Infinity); break;
+		case 'pread': task.pread(this.#fileRange(statement.file)); break;
+		case 'pwrite':
+			task.pwrite(this.#fileRange(statement.file), statement.value);
+			break;
+		case 'fadvise': {
+			const { file, advice } = statement;
+			task.fadvise(file.whole ? { fd: this.#fd(file.slot) }
+				: this.#fileRange(file), advice);
+			break;
+		}
+		case 'swapon':
+			if (statement.pages !== undefined)
+				machine.addSwap(statement.pages, statement.minor);
+			machine.swapon(statement.minor, statement.prio);
+			break;
+		case 'swapoff': machine.swapoff(statement.minor); break;
+		case 'compact':
+			refused('compact', machine.writeFile('/proc/sys/vm/compact_memory', '1'));
+			break;
 		case 'close': {
 			machine.closeMemfd({ fd: this.#fd(statement.slot) });
 			state.setMemfdFd(statement.slot, 0);
@@ -411,10 +465,13 @@ export class Runner {
 				...(address === undefined ? {} : { fixedAt: address }) }));
 			break;
 		}
-		case 'mremap':
-			state.setMapping(statement.range.slot,
-				task.mremap(this.#range(statement.range), statement.pages));
+		case 'mremap': {
+			const { range, pages, mayMove, dontUnmap, address } = statement;
+			state.setMapping(range.slot, task.mremap(this.#range(range), pages,
+				{ mayMove, dontUnmap,
+				...(address === undefined ? {} : { fixedAt: address }) }));
 			break;
+		}
 		case 'munmap':
 			task.munmap(this.#range(statement.range));
 			if (statement.forgets)
@@ -425,7 +482,24 @@ export class Runner {
 			task.mprotect(this.#range(statement.range), statement.protection);
 			break;
 		case 'madvise': task.madvise(this.#range(statement.range), statement.advice); break;
-		case 'mlock': task.mlock(this.#range(statement.range)); break;
+		case 'mlock':
+			task.mlock(this.#range(statement.range), statement.onfault);
+			break;
+		case 'mlockall': {
+			const { current, future, onfault } = statement;
+			task.mlockall((current ? 1 : 0) | (future ? 2 : 0) | (onfault ? 4 : 0));
+			break;
+		}
+		case 'munlockall': task.munlockall(); break;
+		case 'migrate':
+			task.movePages(this.#range(statement.range), statement.node, statement.all);
+			break;
+		case 'idle':
+			if (statement.check)
+				machine.checkIdle(this.#range(statement.range));
+			else
+				machine.markIdle(this.#range(statement.range));
+			break;
 		case 'munlock': task.munlock(this.#range(statement.range)); break;
 		case 'read':
 			this.#access(statement.ranges, from, (range) => task.read(range));
@@ -441,7 +515,7 @@ export class Runner {
 				machine.reclaim(statement.cgroup, statement.pages));
 			break;
 		case 'knob': {
-			const path = filePath(statement.path);
+			const path = this.#path(statement);
 			refused(path, machine.writeFile(path, statement.value));
 			break;
 		}
@@ -456,6 +530,17 @@ export class Runner {
 		if (!fd)
 			throw new MachineError('memfd', EBADF);
 		return fd - 1;
+	}
+
+	#fileRange({ slot, first, last }: FileRef): FileRange {
+		return { fd: this.#fd(slot), first, last };
+	}
+
+	/* A path as the machine has it: a task's name in it stands for its PID. */
+	#path({ path, of }: { path: string; of?: { name: string; slot: number } }): string {
+		if (!of)
+			return filePath(path);
+		return path.replace(`/${of.name}/`, `/${this.#task(of.slot).pid}/`);
 	}
 
 	/* -- What a statement asks ------------------------------------------------------------ */
@@ -481,7 +566,12 @@ export class Runner {
 		case 'notifiers':
 			return { kind: 'notifiers', lines: machine.notifiers(statement.name) };
 		case 'cat': return { kind: 'cat',
-			text: machine.readFile(filePath(statement.path)) };
+			text: machine.readFile(this.#path(statement)) };
+		case 'cached': {
+			const file = this.#fileRange(statement.file);
+			return { kind: 'cached', pages: file.last - file.first + 1,
+				cached: machine.cached(file) };
+		}
 		case 'expect': return { kind: 'expect', ...this.#check(statement.expectation) };
 		default: return undefined;
 		}
@@ -505,6 +595,10 @@ export class Runner {
 			const pages = this.#range(expectation.range);
 			return checkValue(expectation,
 				this.machine.taskOf(pages.pid).read(pages));
+		}
+		case 'cached': {
+			const pages = this.#fileRange(expectation.file);
+			return checkCached(expectation, this.machine.cached(pages));
 		}
 		case 'stat':
 			return checkStat(expectation, new Map(this.machine.stat(expectation.cgroup,
