@@ -23,6 +23,10 @@ const STATE_EXCEPTIONS: readonly StateException[] = [
 	{ file: 'src/lib/struct.ts', name: 'tables', reason: layout },
 	{ file: 'src/lib/commits.ts', name: 'table', reason: 'the constant table of commits, ' +
 		'filled by its own module while it loads' },
+	{ file: 'src/lib/commits.ts', name: 'evaluated', reason: 'what was asked for, of which ' +
+		'nothing in the machine depends' },
+	{ file: 'src/lib/trace.ts', name: 'traceHandler', reason: 'a place for one call, set ' +
+		'and cleared around a run' },
 	{ file: 'src/arch/tlb.ts', name: 'new_asid', reason: result },
 	{ file: 'src/arch/tlb.ts', name: 'need_flush', reason: result },
 	{ file: 'src/mm/mmu_notifier.ts', name: 'notifier_ops', reason: registers },
@@ -291,7 +295,7 @@ const rules: readonly Rule[] = [
 			'src/sim/d.ts': "import './e.ts';\n", 'src/sim/e.ts': '',
 			'test/a.test.ts': "import '../src/sim/d.ts';\n",
 		},
-		places: ['src/cli/main.ts:1', 'src/sim/d.ts:1', 'src/sim/e.ts:1'],
+		places: ['src/cli/main.ts:1', 'src/cli/patched.ts:1', 'src/sim/d.ts:1', 'src/sim/e.ts:1'],
 	},
 ];
 

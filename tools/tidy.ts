@@ -105,8 +105,14 @@ export function dependenciesUsed(project: Project): string[] {
 	const used = new Set(project.modules.filter(inSource).flatMap(({ imports }) =>
 		imports.map(({ specifier }) => packageOf(specifier))));
 	return Object.keys(manifestOf(project).dependencies ?? {})
-		.filter((name) => !used.has(name))
+		.filter((name) => !used.has(name) && !isNamed(project, name))
 		.map((name) => `package.json:1: dependency ${name} is imported nowhere in src`);
+}
+
+/* Whether a source names a package as it does where it is run and not imported. */
+function isNamed({ modules }: Project, name: string): boolean {
+	return modules.filter(inSource).some(({ text }) =>
+		text.includes(`'${name}'`) || text.includes(`'${name}/package.json'`));
 }
 
 /** The src modules reached from a module by imports of values. */

@@ -61,7 +61,8 @@ export function bisect(words: readonly string[]): number {
 		`${commits.length === 1 ? 'turns' : 'turn'} the outcome:\n\n` +
 		lines.map((line) => `${line}\n`).join('') +
 		`\n${shown.flatMap(({ line, statement, before: was, after: is }) => [
-			`line ${line}: ${statement}`, ...beside('before', was), ...beside('after', is),
+			`line ${line}: ${statement}`, ...beside('before', was), ...beside('after',
+				is),
 		]).map((line) => `${line}\n`).join('')}` +
 		`\n${runs} kernels were run; to see it: vmmu run ${shellWord(file)} ` +
 		`--kernel ${before.name} --kernel ${after.name}\n`);

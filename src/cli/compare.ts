@@ -57,7 +57,8 @@ function stateOf({ machine, program }: Runner): Map<string, string> {
 				const counts = machine.show(page);
 				state.set(`page ${name}[${i}]`, counts.present
 					? `present: ${machine.pageFlags(page).join(' ')}` +
-						(counts.young ? ' young' : '') : countsText(counts));
+						(counts.young ? ' young' : '') : countsText(
+							counts));
 			} catch {
 				/* its task is gone */
 			}
@@ -151,7 +152,8 @@ function placesOf(stack: string): Place[] {
 
 /* Differences of the state, those of pages in a row together. */
 function stateDifferences(a: Side, b: Side): { what: string; one: string; other: string }[] {
-	const found: { what: string; one: string; other: string; name?: string; last?: number }[] = [];
+	const found: { what: string; one: string; other: string; name?: string; last?: number }[] =
+		[];
 
 	for (const what of new Set([...a.state.keys(), ...b.state.keys()])) {
 		const one = a.state.get(what) ?? 'none', other = b.state.get(what) ?? 'none';
@@ -212,7 +214,9 @@ export function compareKernels(file: string, { kernel, events, limit, asJson }: 
 			? eventText(event, one, other, inOne.places, inOther.places) +
 				guardText(asked, b, apart)
 			: `all ${length} events are the same\n`) +
-			(state.length ? `\n${stateText(state, limit)}` : '\nthe end is the same\n'));
+			(
+				state.length ? `\n${stateText(state, limit)}`
+				: '\nthe end is the same\n'));
 	}
 	return parts || state.length ? EX_FAILED : EX_OK;
 }
@@ -237,10 +241,13 @@ function eventText(
 function guardText(asked: readonly number[], b: Kernel, apart: ReadonlySet<number>): string {
 	if (asked.length === 0)
 		return '\nno commit in which they differ was asked for since the event before\n';
-	return `\nof the ${apart.size} commits in which they differ, asked for since the event before:\n` +
+	return `\nof the ${apart.size} commits in which they differ, ` +
+		'asked for since the event before:\n' +
 		asked.map((nr) => `  ${kernelHas(b, nr) ? '+' : '-'}${describe(nr)}\n` +
-			wrap(COMMITS[nr]!.where.map((place) => place.replace(/^.*:/, '') + '()').join(', '),
-				WIDTH - 15).map((line) => `${' '.repeat(15)}${line}\n`).join('')).join('');
+			wrap(COMMITS[nr]!.where.map((place) => place.replace(/^.*:/, '') +
+				'()').join(', '),
+				WIDTH - 15).map((line) => `${' '.repeat(15)}${line}\n`).join(
+					'')).join('');
 }
 
 function stateText(

@@ -45,7 +45,8 @@ function row({ id, release, stable, date, subject }: Commit, sign: string): stri
 	const when = `${release}${stable ? `, ${stable}` : ''}`;
 	const head = `${sign}${id}  ${(date ?? '').padEnd(12)}${when.padEnd(20)}`;
 
-	return `${head}${wrap(subject, WIDTH - head.length).join(`\n${' '.repeat(head.length)}`)}\n`;
+	return `${head}${wrap(subject, WIDTH - head.length).join(`\n${' '.repeat(
+		head.length)}`)}\n`;
 }
 
 function showOne(commit: Commit): string {

@@ -51,7 +51,8 @@ export async function matrix(words: readonly string[]): Promise<number> {
 	const { operands: files, options } = parseArguments('matrix', OPTIONS, words);
 
 	if (files.length === 0)
-		throw new UsageError('matrix: expected litmus programs; vmmu help matrix has examples');
+		throw new UsageError(
+			'matrix: expected litmus programs; vmmu help matrix has examples');
 	if (Number(options.json) + Number(options.ktap) + Number(options.junit) > 1)
 		throw new UsageError('matrix: --json, --ktap and --junit exclude each other');
 	const seconds = Number(options.timeout ?? TIMEOUT_DEFAULT_S);
@@ -150,7 +151,8 @@ function matrixJson(columns: readonly Column[]): string {
 	return json({
 		command: 'matrix',
 		passed: columns.every(({ cells }) => cells.every(passed)),
-		columns: columns.map(({ kernel, patch, cells }) => ({ kernel, ...patch ? { patch } : {},
+		columns: columns.map(({ kernel, patch, cells }) => ({ kernel,
+			...patch ? { patch } : {},
 			programs: cells.map((cell, p) => ({ file: cell.file, passed: passed(cell),
 				held: cell.held, failed: cell.failed, skipped: cell.skipped,
 				failures: cell.failures,
@@ -168,7 +170,8 @@ function matrixKtap(columns: readonly Column[]): string {
 	columns.forEach((column, i) => {
 		lines.push('    KTAP version 1', `    1..${column.cells.length}`);
 		column.cells.forEach((cell, p) => {
-			for (const failure of [...cell.failures, ...cell.broken ? [cell.broken] : []])
+			for (const failure of [...cell.failures,
+				...cell.broken ? [cell.broken] : []])
 				lines.push(`    # ${ktapWord(failure)}`);
 			lines.push(`    ${passed(cell) ? 'ok' : 'not ok'} ${p + 1} ` +
 				ktapWord(cell.file));
@@ -179,9 +182,10 @@ function matrixKtap(columns: readonly Column[]): string {
 	return `${lines.join('\n')}\n`;
 }
 
-const xml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-	.replaceAll('>', '&gt;').replaceAll('"', '&quot;')
-	.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '?');
+/* XML has no control characters. */
+const xml = (text: string): string => [...text].map((letter) =>
+	letter < ' ' && !'\t\n\r'.includes(letter) ? '?'
+	: ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[letter] ?? letter).join('');
 
 function matrixJunit(columns: readonly Column[]): string {
 	const suites = columns.map((column) => {
@@ -192,10 +196,12 @@ function matrixJunit(columns: readonly Column[]): string {
 			if (passed(cell))
 				return `${open}/>`;
 			const reasons = [...cell.failures, ...cell.broken ? [cell.broken] : []];
-			return `${open}>\n\t\t\t<failure message="${xml(reasons[0] ?? 'failed')}">` +
+			const [first = 'failed'] = reasons;
+			return `${open}>\n\t\t\t<failure message="${xml(first)}">` +
 				`${xml(reasons.join('\n'))}</failure>\n\t\t</testcase>`;
 		});
-		return `\t<testsuite name="${xml(columnName(column))}" tests="${column.cells.length}" ` +
+		return `\t<testsuite name="${xml(columnName(column))}" ` +
+			`tests="${column.cells.length}" ` +
 			`failures="${failures}">\n${cases.join('\n')}\n\t</testsuite>`;
 	});
 

@@ -36,7 +36,8 @@ export function preparePatch(file: string): ReadyPatch {
 		try {
 			text = readFileSync(join(PACKAGE, patch.path), 'utf8');
 		} catch {
-			throw new PatchError(file, patch.at, `${patch.path}: no such file in the package`);
+			throw new PatchError(file, patch.at,
+				`${patch.path}: no such file in the package`);
 		}
 		return [patch.path, applyPatch(file, text, patch)] as const;
 	}));
@@ -64,10 +65,11 @@ function run(
 	words: readonly string[], cwd: string, input?: string, timeoutMs?: number,
 ): Promise<Ran> {
 	return new Promise((resolve, reject) => {
-		const child = spawn(process.execPath, words, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+		const child = spawn(process.execPath, words, { cwd, stdio: ['pipe', 'pipe',
+			'pipe'] });
 		let out = '', errors = '', stuck: readonly Frame[] | undefined;
 		const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
-			void whereIs(child).then((frames) => {
+			whereIs(child, (frames) => {
 				stuck = frames;
 				child.kill('SIGKILL');
 			});
@@ -166,7 +168,8 @@ class Places {
 		const entries = frames.flatMap(({ name, line, column }) => {
 			const entry = this.#map.findEntry(line, column);
 			return 'originalSource' in entry && entry.originalSource
-				? [{ name, path: entry.originalSource, line: entry.originalLine + 1 }]
+				? [{ name, path: entry.originalSource, line: entry.originalLine +
+					1 }]
 				: [];
 		});
 		for (const { name, path, line } of entries) {
@@ -184,7 +187,8 @@ class Places {
 const FRAME = /^\s+at (?:(?:async |new )?(\S+)(?: \[as \S+\])? \()?[^()]*?:(\d+):(\d+)\)?$/gm;
 const framesOf = (stack: string): Frame[] => [...stack.matchAll(FRAME)].map(
 	([, name = 'anonymous', line, column]) =>
-		({ name: name.replace(/^.*\./, ''), line: Number(line) - 1, column: Number(column) - 1 }));
+		({ name: name.replace(/^.*\./, ''), line: Number(line) - 1, column: Number(
+			column) - 1 }));
 
 /**
  * Run a job on patched kernels.
@@ -216,7 +220,8 @@ export async function runPatched(
 			broken: `${places.find(framesOf(cell.stack ?? ''))}: ${cell.broken}` });
 		return complete(found, job, stuck
 			? `${places.find(stuck)}: still runs after ${timeoutMs / 1000} s`
-			: `${places.find(framesOf(errors))}: ${errors.trim().split('\n')[0] || 'ends the process'}`);
+			: `${places.find(framesOf(errors))}: ` +
+				(errors.trim().split('\n')[0] || 'ends the process'));
 	} finally {
 		rmSync(copy, { recursive: true, force: true });
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The process that runs a patched kernel: a job on stdin, a line of JSON for each cell on stdout. */
+/* The process that runs a patched kernel: a job on stdin,
+	a line of JSON for each cell on stdout. */
 import { readFileSync, writeSync } from 'node:fs';
 import { runJob, type Job } from './job.ts';
 

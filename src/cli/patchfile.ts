@@ -42,7 +42,8 @@ function pathOf(file: string, at: number, line: string, letter: string): string 
 	const expected = 'expected a file of src/mm, src/kvm or src/arch';
 
 	if (path === '/dev/null')
-		throw new PatchError(file, at, 'a file is made or removed; a patch can only change files');
+		throw new PatchError(file, at,
+			'a file is made or removed; a patch can only change files');
 	if (path.startsWith('"') || path.includes('\\'))
 		throw new PatchError(file, at, `${path} is no file of the ports; ${expected}`);
 	if (!path.startsWith(`${letter}/`))
@@ -88,15 +89,18 @@ class Reader {
 
 /* Between the files: what git writes there, and mail headers before the first. */
 function skipProse(reader: Reader, inside: boolean): void {
-	for (let { line } = reader; line !== undefined && !line.startsWith('--- '); { line } = reader) {
+	for (let { line } = reader; line !== undefined && !line.startsWith('--- '); { line } =
+		reader) {
 		if (/^(?:GIT binary patch|Binary files .* differ)$/.test(line))
 			reader.fail('is binary; a patch changes lines of text');
-		if (/^(?:rename|copy) (?:from|to) |^(?:new|deleted) file mode |^old mode /.test(line))
+		if (/^(?:rename|copy) (?:from|to) |^(?:new|deleted) file mode |^old mode /.test(
+			line))
 			reader.fail(`'${line}': a patch can only change lines`);
 		if (HEADER.test(line))
 			reader.fail('a hunk without the two lines that name its file');
 		if (inside && /^[-+]/.test(line) && line !== '-- ')
-			reader.fail('a line that belongs to no hunk: the counts of the hunk are wrong');
+			reader.fail(
+				'a line that belongs to no hunk: the counts of the hunk are wrong');
 		reader.advance();
 	}
 }
@@ -112,8 +116,10 @@ function readHunk(reader: Reader): Hunk {
 	while (old > 0 || fresh > 0) {
 		const { line } = reader;
 		const kind = line === '' ? ' ' : line?.[0];
-		if (line === undefined || (kind !== ' ' && kind !== '-' && kind !== '+' && kind !== '\\'))
-			reader.fail(`the hunk of line ${at} ends too soon: ${old} old and ${fresh} ` +
+		if (line === undefined || (kind !== ' ' && kind !== '-' && kind !== '+' &&
+			kind !== '\\'))
+			reader.fail(
+				`the hunk of line ${at} ends too soon: ${old} old and ${fresh} ` +
 				'new lines are missing');
 		if (kind === '\\') {
 			reader.advance();
@@ -166,14 +172,16 @@ export function readPatch(file: string, bytes: Uint8Array): FilePatch[] {
 		patches.push({ path: from, at, hunks });
 	}
 	if (patches.length === 0)
-		throw new PatchError(file, 1, 'changes nothing; expected a unified diff, as git diff writes it');
+		throw new PatchError(file, 1,
+			'changes nothing; expected a unified diff, as git diff writes it');
 	return patches;
 }
 
 /** A file after a patch. */
 export interface Patched {
 	readonly text: string;
-	/** By line of the new file less 1: the line of the diff it is in; undefined: outside of hunks. */
+	/** By line of the new file less 1: the line of the diff it is in;
+		undefined: outside of hunks. */
 	readonly origins: readonly (number | undefined)[];
 }
 
@@ -199,7 +207,8 @@ export function applyPatch(file: string, text: string, { path, hunks }: FilePatc
 		let at = -1;
 		for (let away = 0; away <= lines.length && at < 0; away++)
 			for (const candidate of [wanted - away, wanted + away])
-				if (at < 0 && candidate >= taken && matchesAt(lines, hunk, candidate))
+				if (at < 0 && candidate >= taken && matchesAt(lines, hunk,
+					candidate))
 					at = candidate;
 		if (at < 0)
 			throw doesNotApply(file, path, lines, hunk, wanted);
@@ -233,6 +242,7 @@ function doesNotApply(
 	const there = lines[wanted + odd];
 
 	return new PatchError(file, at, `the hunk of line ${hunk.at} does not apply: ${path}:` +
-		`${wanted + odd + 1} is ${there === undefined ? 'past its end' : `'${there.trim()}'`}; ` +
+		`${wanted + odd + 1} is ` +
+		`${there === undefined ? 'past its end' : `'${there.trim()}'`}; ` +
 		`expected '${text.trim()}'`);
 }

@@ -425,6 +425,7 @@ export function page_get_anon_vma(page: page): anon_vma {
 
 /**
  * The anon_vma of a page that is mapped, locked for reading; NULL if it is not mapped, or has none.
+ * @param rwc where a walk that does not wait notes that it would have to; null: it waits
  * @ported v5.10
  * @throws WouldBlock if a writer holds the lock
  */

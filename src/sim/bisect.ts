@@ -13,7 +13,8 @@ import { isAsking, runProgram, type Observation } from './litmus/runner.ts';
  * did the same as far as the program asks.
  */
 export function outcomeOf(observations: readonly Observation[]): string {
-	return JSON.stringify(observations.flatMap(({ statement, place, outcome, during, killed }) =>
+	return JSON.stringify(observations.flatMap(({ statement, place, outcome, during,
+		killed }) =>
 		statement.guards.length && isAsking(statement) || outcome.kind === 'done' ||
 		outcome.kind === 'skipped' ? [] : [[place, outcome, during, killed]]));
 }
@@ -30,7 +31,8 @@ export function toggled(base: Kernel, toggles: Iterable<number>): Kernel {
 
 	for (const [, sign, id] of base.name.slice(base.release.length)
 		.matchAll(/([+-])([0-9a-f]+)/g)) {
-		const commit = COMMITS.find((one) => one.id.startsWith(id!) || id!.startsWith(one.id));
+		const commit = COMMITS.find((one) => one.id.startsWith(id!) || id!.startsWith(
+			one.id));
 		signs.set(commit!.id, sign!);
 	}
 	for (const nr of toggles) {

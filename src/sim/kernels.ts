@@ -161,7 +161,8 @@ export function parseKernel(name: string): Kernel {
 	if (!isKnown(release)) {
 		const near = isKnown(`v${release}`) ? `; did you mean v${name}?`
 			: didYouMean(release, names);
-		throw new KernelNameError(`'${name}' is no kernel that is modelled${near}; expected ` +
+		throw new KernelNameError(
+			`'${name}' is no kernel that is modelled${near}; expected ` +
 			`${oneOf(names)}, v5.10.1 to v5.10.${STABLE_MAX}, ` +
 			'with +ID or -ID for commits added or taken out');
 	}

@@ -18,27 +18,33 @@ const said = (words: readonly string[], status: number): string => {
 		.toEqual({ words, status, stderr: '' });
 	return result.stdout;
 };
-const wrong = (words: readonly string[], message: RegExp): void => {
+/* What a refusal says; anything else than a refusal says so. */
+const refusal = (...words: string[]): string => {
 	const { status, stdout, stderr } = vmmu(words);
-	expect({ words, status, stdout }).toEqual({ words, status: 64, stdout: '' });
-	expect(stderr).toMatch(message);
+	return status === 64 && stdout === '' ? stderr : `status ${status}: ${stdout}${stderr}`;
 };
 
 describe('history', () => {
 	test('lists all, of a file, of a function, between kernels, and one', () => {
 		expect(said(['history'], 0).match(/^[0-9a-f]{12} /gm)!.length).toBeGreaterThan(50);
 		for (const word of ['mm/rmap.c', 'rmap.c', 'src/mm/rmap.ts', 'try_to_unmap_one'])
-			expect(said(['history', word], 0)).toMatch(/^013339df116c .* mm\/rmap: always/m);
+			expect(said(['history', word], 0)).toMatch(
+				/^013339df116c .* mm\/rmap: always/m);
 		expect(said(['history', 'v4.12..v4.13'], 0)).toMatch(/^\+369ea8242c0f .*\n$/);
 		expect(said(['history', 'v4.13..v4.12'], 0)).toMatch(/^-369ea8242c0f /);
 		expect(said(['history', 'show', '013339d'], 0))
-			.toMatch(/^commit 013339df116c\n[^]*v5\.11, and v5\.10\.4[^]*try_to_unmap_one\(\)/);
+			.toMatch(
+				/^commit 013339df116c\n[^]*and v5\.10\.4[^]*_unmap_one\(\)/);
 	});
 	test('refuses what is not there, with what is near', () => {
-		wrong(['history', 'try_to_unmap_on'], /did you mean 'try_to_unmap_one'\?/);
-		wrong(['history', 'show', 'deadbeef'], /not modelled/);
-		wrong(['history', 'v5.10..'], /expected KERNEL\.\.KERNEL/);
-		wrong(['history', 'a', 'b'], /b is too much/);
+		expect(refusal('history', 'try_to_unmap_on'))
+			.toMatch(/did you mean 'try_to_unmap_one'\?/);
+		expect(refusal('history', 'show', 'deadbeef'))
+			.toMatch(/not modelled/);
+		expect(refusal('history', 'v5.10..'))
+			.toMatch(/expected KERNEL\.\.KERNEL/);
+		expect(refusal('history', 'a', 'b'))
+			.toMatch(/b is too much/);
 	});
 });
 
@@ -48,10 +54,12 @@ describe('diff of kernels', () => {
 		expect(text).toMatch(/^3 events are the same; event 4 differs:$/m);
 		expect(text).toMatch(/^ +in shrink_inactive_list\(\) src\/mm\/vmscan\.ts:\d+$/m);
 		const [, line] = /in pageout\(\) src\/mm\/vmscan\.ts:(\d+)/.exec(text)!;
-		expect(readFileSync(join(root, 'src/mm/vmscan.ts'), 'utf8').split('\n')[Number(line) - 1])
+		expect(readFileSync(join(root, 'src/mm/vmscan.ts'), 'utf8').split('\n')[Number(
+			line) - 1])
 			.toContain('trace_mm_vmscan_writepage');
 		expect(text).toMatch(/^ {2}\+013339df116c mm\/rmap: always do TTU_IGNORE_ACCESS$/m);
-		expect(text).toMatch(/^ {2}page a\.m\[0\]: \[1\] present: .* \[2\] present=0 swapped=1$/ms);
+		expect(text).toMatch(
+			/^ {2}page a\.m\[0\]: \[1\] present: .* \[2\] present=0 swapped=1$/ms);
 		expect(text).toMatch(/^ {2}counter pswpout: 0 1$/m);
 	});
 	test('says so where nothing differs', () => {
@@ -59,15 +67,18 @@ describe('diff of kernels', () => {
 			.toMatch(/events are the same\n\nthe end is the same/);
 	});
 	test('wants two kernels', () => {
-		wrong(['diff', WINDOW], /expected two kernels/);
-		wrong(['diff', WINDOW, '--kernel', 'v5.10'], /expected two kernels/);
+		expect(refusal('diff', WINDOW))
+			.toMatch(/expected two kernels/);
+		expect(refusal('diff', WINDOW, '--kernel', 'v5.10'))
+			.toMatch(/expected two kernels/);
 	});
 });
 
 describe('bisect', () => {
 	test('names the commit, and what it turns', () => {
 		const text = said(['bisect', HALF, '--good', 'v5.11', '--bad', 'v5.9'], 0);
-		expect(text).toMatch(/this commit turns the outcome:\n\n\+013339df116c mm\/rmap: always/);
+		expect(text).toMatch(
+			/this commit turns the outcome:\n\n\+013339df116c mm\/rmap: always/);
 		expect(text).toMatch(/--kernel v5\.9 --kernel v5\.9\+013339df116c\n$/);
 		const { commits } = JSON.parse(
 			said(['bisect', HALF, '--good', 'v5.9', '--bad', 'v5.11', '--json'], 0)) as
@@ -75,12 +86,16 @@ describe('bisect', () => {
 		expect(commits).toMatchObject([{ id: '013339df116c', added: false }]);
 	});
 	test('says so where nothing differs', () => {
-		expect(said(['bisect', HALF, '--good', 'v5.11', '--bad', 'v5.18'], 1)).toMatch(/shows the same/);
+		expect(said(['bisect', HALF, '--good', 'v5.11', '--bad', 'v5.18'], 1)).toMatch(
+			/shows the same/);
 	});
 	test('wants a program and two kernels', () => {
-		wrong(['bisect', HALF, '--good', 'v5.11'], /expected two kernels/);
-		wrong(['bisect', HALF, '--good', 'v5.11', '--bad', 'v5.7'], /did you mean 'v5\.8'\?/);
-		wrong(['bisect', '--good', 'v5.11', '--bad', 'v5.9'], /expected one litmus program/);
+		expect(refusal('bisect', HALF, '--good', 'v5.11'))
+			.toMatch(/expected two kernels/);
+		expect(refusal('bisect', HALF, '--good', 'v5.11', '--bad', 'v5.7'))
+			.toMatch(/did you mean 'v5\.8'\?/);
+		expect(refusal('bisect', '--good', 'v5.11', '--bad', 'v5.9'))
+			.toMatch(/expected one litmus program/);
 	});
 });
 
@@ -89,11 +104,14 @@ describe('matrix', () => {
 	test('has a row for each program, a column for each kernel', () => {
 		const text = said(['matrix', HALF, WINDOW, ...kernels], 0);
 		expect(text).toMatch(/^test\/litmus\/foreign-half\.litmus +ok \(3\) +ok \(2\) !$/m);
-		expect(text).toMatch(/^! test\/litmus\/window\.litmus: line 14: show a\.m: present=0 swapped=1; was/m);
+		expect(text).toMatch(
+			/^! test\/litmus\/window\.litmus: line 14: .*: present=0 swapped=1; was/m);
 	});
 	test('as KTAP, JUnit and JSON', () => {
-		expect(said(['matrix', HALF, WINDOW, ...kernels, '--ktap'], 0).split('\n')).toEqual([
-			'KTAP version 1', '1..2', '    KTAP version 1', '    1..2', `    ok 1 ${HALF}`,
+		expect(said(['matrix', HALF, WINDOW, ...kernels, '--ktap'], 0).split('\n')).toEqual(
+			[
+			'KTAP version 1', '1..2', '    KTAP version 1', '    1..2',
+				`    ok 1 ${HALF}`,
 			`    ok 2 ${WINDOW}`, 'ok 1 v5.10', '    KTAP version 1', '    1..2',
 			`    ok 1 ${HALF}`, `    ok 2 ${WINDOW}`, 'ok 2 v5.11', '']);
 		expect(said(['matrix', HALF, ...kernels, '--junit'], 0))
@@ -104,10 +122,14 @@ describe('matrix', () => {
 				programs: [{ file: HALF, passed: true, differs: true }] }] });
 	});
 	test('refuses before it runs', () => {
-		wrong(['matrix'], /expected litmus programs/);
-		wrong(['matrix', WINDOW, '--ktap', '--json'], /exclude each other/);
-		wrong(['matrix', WINDOW, '--timeout', '0'], /expected seconds/);
-		wrong(['matrix', WINDOW, '--patch', 'no.diff'], /no\.diff: no such file/);
+		expect(refusal('matrix'))
+			.toMatch(/expected litmus programs/);
+		expect(refusal('matrix', WINDOW, '--ktap', '--json'))
+			.toMatch(/exclude each other/);
+		expect(refusal('matrix', WINDOW, '--timeout', '0'))
+			.toMatch(/expected seconds/);
+		expect(refusal('matrix', WINDOW, '--patch', 'no.diff'))
+			.toMatch(/no\.diff: no such file/);
 	});
 });
 
@@ -115,8 +137,10 @@ describe('a patch of one\'s own', () => {
 	const leftovers = (): string[] =>
 		readdirSync(tmpdir()).filter((name) => name.startsWith('vmmu-patch-'));
 	const source = (): string => readFileSync(join(root, 'src/mm/rmap.ts'), 'utf8');
+	/* Time enough where many tests run beside it. */
 	const run = (words: readonly string[], status: number): string =>
-		said(['matrix', ...words, '--kernel', 'v5.10'], status);
+		said(['matrix', ...words, '--kernel', 'v5.10',
+			...words.includes('--timeout') ? [] : ['--timeout', '50']], status);
 	/* A diff that puts lines before the one line of rmap.ts that is `anchor`. */
 	const patchBefore = (name: string, anchor: string, lines: readonly string[]): string => {
 		const at = source().split('\n').indexOf(anchor);
@@ -136,7 +160,8 @@ describe('a patch of one\'s own', () => {
 	test('the versions of the thread of 2020, side by side', () => {
 		const before = source(), temporary = leftovers();
 		const patches = [1, 2, 3].map((n) => `${EXAMPLE}/v${n}.diff`);
-		const text = run([HALF, WINDOW, ...patches.flatMap((patch) => ['--patch', patch])], 1);
+		const text = run([HALF, WINDOW, ...patches.flatMap((patch) => ['--patch', patch])],
+			1);
 		expect(text).toMatch(
 			/foreign-half\.litmus +ok \(3\) +FAIL 3 of 3 +ok \(3\) +FAIL 3 of 3$/m);
 		expect(text).toMatch(/window\.litmus +ok \(1\) +FAIL 1 of 1 +ok \(1\) +ok \(1\)$/m);
@@ -144,27 +169,36 @@ describe('a patch of one\'s own', () => {
 		expect(leftovers()).toEqual(temporary);
 	});
 	test('with a type error is refused, with its place in the diff', () => {
-		const patch = patchBefore('type.diff', ANCHOR, ['		const n: number = page_mapped(page);']);
-		wrong(['matrix', WINDOW, '--patch', patch],
-			/type\.diff:4 \(src\/mm\/rmap\.ts:\d+\): TS2322: Type 'boolean' is not assignable/);
+		const patch = patchBefore('type.diff', ANCHOR,
+			['		const n: number = page_mapped(page);']);
+		expect(refusal('matrix', WINDOW, '--patch', patch))
+			.toMatch(/type\.diff:4 \(src\/mm\/rmap\S+: TS2322: Type 'boolean' is not/);
 	});
 	test('that throws is shown with its place in the diff', () => {
 		const patch = patchBefore('throws.diff', ANCHOR,
-			['		if (page_mapped(page))', "			throw new Error('here');"]);
+			['		if (page_mapped(page))',
+				"			throw new Error('here');"]);
 		expect(run([WINDOW, '--patch', patch], 1).replaceAll(/\n {2}/g, ' ')).toMatch(
-			/BROKEN test\/litmus\/window\.litmus: \S*throws\.diff:5 \(src\/mm\/rmap\.ts:\d+\) in try_to_unmap_one\(\): here/);
+			/BROKEN .*throws\.diff:5 \(src\/mm\/rmap\S+ in try_to_unmap_one\(\): here/);
 	});
 	test('that loops for ever is shown with its place in the diff', () => {
 		const patch = patchBefore('loops.diff', ANCHOR,
-			['		while (page_mapped(page))', '			address = pvmw.address;']);
-		expect(run([WINDOW, '--patch', patch, '--timeout', '2'], 1).replaceAll(/\n {2}/g, ' '))
-			.toMatch(/BROKEN .*loops\.diff:[45] \(src\/mm\/rmap\.ts:\d+\) in try_to_unmap_one\(\): still runs after 2 s|BROKEN .*loops\.diff: src\/\S+ in \w+\(\): still runs/);
+			['		while (page_mapped(page))',
+				'			address = pvmw.address;']);
+		expect(run([WINDOW, '--patch', patch, '--timeout', '2'], 1).replaceAll(/\n {2}/g,
+			' '))
+			.toMatch(
+				/BROKEN .*loops\.diff:[45] \S+ in try_to_unmap_one\(\): still runs/);
 	});
 	test('against another file, or that does not apply, is refused', () => {
 		const path = join(vmmu.folder, 'other.diff');
-		writeFileSync(path, '--- a/src/sim/machine.ts\n+++ b/src/sim/machine.ts\n@@ -1 +1 @@\n-a\n+b\n');
-		wrong(['matrix', WINDOW, '--patch', path], /other\.diff:1: .* is no file of the ports/);
-		writeFileSync(path, '--- a/src/mm/rmap.ts\n+++ b/src/mm/rmap.ts\n@@ -1 +1 @@\n-a\n+b\n');
-		wrong(['matrix', WINDOW, '--patch', path], /other\.diff:4: the hunk of line 3 does not apply/);
+		writeFileSync(path,
+			'--- a/src/sim/x.ts\n+++ b/src/sim/x.ts\n@@ -1 +1 @@\n-a\n+b\n');
+		expect(refusal('matrix', WINDOW, '--patch', path))
+			.toMatch(/other\.diff:1: .* is no file of the ports/);
+		writeFileSync(path,
+			'--- a/src/mm/rmap.ts\n+++ b/src/mm/rmap.ts\n@@ -1 +1 @@\n-a\n+b\n');
+		expect(refusal('matrix', WINDOW, '--patch', path))
+			.toMatch(/other\.diff:4: the hunk of line 3 does not apply/);
 	});
 });

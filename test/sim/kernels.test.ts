@@ -39,10 +39,11 @@ describe('kernel names', () => {
 		expect([has(before, id), has(after, id)]).toEqual([false, true]);
 	});
 	test('a later release lacks nothing that an earlier mainline release has', () => {
-		const mainline = RELEASES.filter(({ name }) => !/^v5\.10\./.test(name))
+		const mainline = RELEASES.filter(({ name }) => !name.startsWith('v5.10.'))
 			.map(({ name }) => new Set(parseKernel(name).commits));
 		for (const [i, commits] of mainline.entries())
-			expect([...mainline[i - 1] ?? []].filter((nr) => !commits.has(nr))).toEqual([]);
+			expect([...mainline[i - 1] ?? []].filter((nr) => !commits.has(nr))).toEqual(
+				[]);
 	});
 	test('every release has what its commits need, and says how far it can be trusted', () => {
 		for (const { name } of RELEASES) {
@@ -72,8 +73,10 @@ describe('kernel names', () => {
 		['v5.10+013339d-013339d', /013339df116c is named twice/],
 		['v5.10.', /no kernel/],
 		/* sets that no kernel could be */
-		['v5.10-369ea8242c0f', /0f10851ea475 cannot be without 369ea8242c0f: .*-0f10851ea475/],
-		['v5.10+32d4f4b782bb', /32d4f4b782bb cannot be without f56ce412a59d: .*\+f56ce412a59d/],
+		['v5.10-369ea8242c0f',
+			/0f10851ea475 cannot be without 369ea8242c0f: .*-0f10851ea475/],
+		['v5.10+32d4f4b782bb',
+			/32d4f4b782bb cannot be without f56ce412a59d: .*\+f56ce412a59d/],
 	])('%j is refused', (name, message) => {
 		expect(() => parseKernel(name)).toThrow(message);
 	});
