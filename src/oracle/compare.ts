@@ -60,6 +60,9 @@ export const NOT_COMPARED: readonly NotCompared[] = [
 		why: 'one page for all programs of a boot; that it is the zero page is compared' },
 	{ area: 'run', names: ['task, CPU, flags and time of a trace line'],
 		why: 'they say when, not what; lines are compared from the name of the event on' },
+	{ area: 'run', names: ['the trace of a statement in whose middle a task was killed'],
+		why: 'until the victim is gone, the one that asked tries again; how often is ' +
+			"the scheduler's" },
 	{ area: 'run', names: ['the words of a refusal and of a failed expectation'],
 		why: "the errno or signal is compared, and whether an expectation held" },
 	{ area: 'run', names: ['a statement that a guard excludes from one of the kernels'],
@@ -173,7 +176,7 @@ function fieldsOf(statement: Statement, seen: SeenStatement, first: FirstShown):
 		['outcome', outcome.kind],
 		...(during === undefined ? [] : [['met during', during] as const]),
 		...(killed ? [['killed', killed.toSorted().join(' ')] as const] : []),
-		...traceFields('trace', trace ?? []),
+		...(killed ? [] : traceFields('trace', trace ?? [])),
 		...outcomeFields(statement, outcome, first),
 	];
 }

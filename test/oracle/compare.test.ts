@@ -84,7 +84,7 @@ describe('what is compared', () => {
 		['memory.stat', 'pgsteal', outcome('stat A all', (o) =>
 			({ ...o, values: o.values.map(([key, value]) =>
 				[key, value + Number(key === 'pgsteal')]) }))],
-		['a file', 'line 1', outcome('cat A/memory.events', (o) =>
+		['a file', 'low', outcome('cat A/memory.events', (o) =>
 			({ ...o, text: o.text.replace('low 0', 'low 1') }))],
 		['growth in /proc/vmstat', 'pswpout', swappedOut(1, program.statements.length - 2)],
 		['a line of the trace', 'line[1]', outcome('trace', (o) =>

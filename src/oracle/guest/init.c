@@ -700,25 +700,27 @@ static long do_show(struct args *a)
 	return 0;
 }
 
+/* Each page is read once, and said when all are: a death leaves no half line. */
 static long do_value(struct args *a)
 {
+	unsigned long before = 0, count = 0;
 	struct range r;
-	int before = -1;
-	unsigned long count = 0;
 
 	if (!range(a, &r))
 		return -ENOENT;
-	/* All are read first: a death leaves no half line. */
+	if (r.pages >= sizeof(S->text))
+		return -E2BIG;
 	for (unsigned long i = 0; i < r.pages; i++)
-		(void)*(volatile char *)(r.start + i * PAGE);
+		S->text[i] = *(volatile char *)(r.start + i * PAGE);
 	say("x", a->place);
-	for (unsigned long i = 0; i <= r.pages; i++) {
-		int byte = i < r.pages ? *(volatile unsigned char *)(r.start + i * PAGE) : -1;
-		if (count && byte != before) {
+	for (unsigned long i = 0; i <= r.pages; i++, count++) {
+		unsigned long byte = (unsigned char)S->text[i];
+
+		if (count && (i == r.pages || byte != before)) {
 			out_text(" "), out_number(before), out_text("*"), out_number(count);
 			count = 0;
 		}
-		before = byte, count++;
+		before = byte;
 	}
 	out_text("\n");
 	return 0;

@@ -11,7 +11,7 @@ enum {
 	NR_memfd_create = 319, NR_mlock2 = 325, NR_pidfd_open = 434,
 };
 
-enum { ENOENT = 2, ESRCH = 3, EINTR = 4, EBADF = 9, EAGAIN = 11, EBUSY = 16 };
+enum { ENOENT = 2, ESRCH = 3, EINTR = 4, E2BIG = 7, EBADF = 9, EAGAIN = 11, EBUSY = 16 };
 enum { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK = 04000, O_DIRECTORY = 0200000 };
 enum { PROT_READ = 1, PROT_WRITE = 2 };
 enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20 };
