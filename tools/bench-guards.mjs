@@ -49,5 +49,6 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 const ratio = leastAsked / leastConstant;
 console.log(`${folded} guards: ${leastAsked.toFixed(2)} ms, ` +
-	`folded ${leastConstant.toFixed(2)} ms, ratio ${ratio.toFixed(3)}, bound ${BOUND}: ${ratio <= BOUND ? 'met' : 'NOT MET'}`);
+	`folded ${leastConstant.toFixed(2)} ms, ratio ${ratio.toFixed(3)}, ` +
+	`bound ${BOUND}: ${ratio <= BOUND ? 'met' : 'NOT MET'}`);
 process.exitCode = ratio <= BOUND ? 0 : 1;

@@ -179,8 +179,9 @@ export function incomparable(program: Program, kernel: Kernel): Incomparable[] {
 		found.push({ place: -1,
 			reason: 'where pages lie on several nodes is undetermined' });
 	if (swap > 0 && swap < SWAP_DETERMINED && !readsOnePage(program))
-		found.push({ place: -1, reason: 'which slots of a swap of less than 4M lie together ' +
-			'is random; without vm.page-cluster = 0 that decides what is read ahead' });
+		found.push({ place: -1, reason: 'which slots of a swap of less than 4M lie ' +
+			'together is random; without vm.page-cluster = 0 that decides what is ' +
+			'read ahead' });
 	if (io === 'later')
 		found.push({ place: -1, reason: 'a RAM disk completes requests at once' });
 	if (pcid)

@@ -743,7 +743,8 @@ static const struct statement {
 	int asks;
 } statements[] = {
 	{ "cgroup", do_cgroup }, { "rmdir", do_rmdir }, { "memfd", do_memfd },
-	{ "close", do_close }, { "truncate", do_truncate }, { "task", do_task }, { "fork", do_fork }, { "move", do_move },
+	{ "close", do_close }, { "truncate", do_truncate }, { "task", do_task },
+	{ "fork", do_fork }, { "move", do_move },
 	{ "mmap", do_mmap }, { "munmap", do_munmap }, { "mremap", do_mremap },
 	{ "mprotect", do_mprotect }, { "madvise", do_madvise }, { "mlock", do_mlock },
 	{ "munlock", do_munlock }, { "read", do_read }, { "write", do_write },
