@@ -267,9 +267,9 @@ function kernels(words: readonly string[]): number {
 		return EX_OK;
 	}
 	const row = ({ name, trust, missing }: Release): string =>
-		name.padEnd(12) + trust.padEnd(10) +
-			`${wrap(missing ? `left out: ${missing}` : '', 78)
-			.join(`\n${' '.repeat(22)}`)}`.trimEnd() + '\n';
+		(name.padEnd(12) + trust.padEnd(10) +
+			wrap(missing ? `left out: ${missing}` : '', 78)
+			.join(`\n${' '.repeat(22)}`)).trimEnd() + '\n';
 	print(RELEASES.map(row).join('') + `\nv5.10.1 to v5.10.${STABLE_MAX} as v5.10.4; ` +
 		`the default is ${DEFAULT_KERNEL}.\n+ID adds a commit, -ID takes one out; ` +
 		'vmmu history lists them.\n');

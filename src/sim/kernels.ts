@@ -123,7 +123,7 @@ export function findCommit(id: string): number {
 	if (fitting.length === 0)
 		throw new KernelNameError(`commit ${id} is not modelled` +
 			`${didYouMean(id, COMMITS.map((c) => c.id.slice(0, id.length)))}; ` +
-			`vmmu history lists those that are`);
+			'expected one that vmmu history lists');
 	return fitting[0]!;
 }
 

@@ -5,7 +5,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { RAM_BYTES_MAX } from '../../src/lib/arena.ts';
-import { COMMITS } from '../../src/lib/commits.ts';
+import { findCommit } from '../../src/sim/kernels.ts';
 import { boot } from '../../src/sim/machine.ts';
 import { MEMORY_STAT_KEYS } from '../../src/sim/litmus/knobs.ts';
 import { SOURCE_BYTES_MAX, STATEMENTS_MAX, parseLitmus } from '../../src/sim/litmus/parser.ts';
@@ -180,7 +180,7 @@ const cases: [name: string, source: string, line: number, column: number, ...say
 	"expected a task's statement"],
 	['a hook in a hook', `${A}at handle_pte_fault: at handle_pte_fault: a: read m`, 3, 22,
 		"expected a task's statement"],
-	['a commit', `[+013339df116d] drain`, 1, 1, 'is not modelled', COMMITS[0]!.id],
+	['a commit', `[+013339df116d] drain`, 1, 1, 'is not modelled', '013339df116c'],
 	['a commit with few digits', '[+0133] drain', 1, 1, '7 to 40 hexadecimal digits'],
 	['a commit twice', '[+013339df116c -013339df116c] drain', 1, 16, 'in the guard already'],
 	['a guard without end', '[+013339df116c drain', 1, 16, "'drain' is no guard"],
@@ -268,8 +268,9 @@ describe('a right program', () => {
 			`${A}[+013339df116c -feb889fb40fa] expect [+f56ce412a59d] m present=8`,
 			FILE);
 		expect(statements[2]).toMatchObject({ kind: 'expect',
-			guards: [{ has: true, commit: 0 }, { has: false, commit: 1 },
-			{ has: true, commit: 2 }] });
+			guards: [{ has: true, commit: findCommit('013339df116c') },
+			{ has: false, commit: findCommit('feb889fb40fa') },
+			{ has: true, commit: findCommit('f56ce412a59d') }] });
 	});
 
 	test('expectations', () => {
