@@ -23,7 +23,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'vmmu-litmus-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 const DEFAULT = parseKernel('v5.10.223');
-const files = readdirSync(folder).filter((name) => name.endsWith('.litmus'));
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort().filter((name) => name.endsWith('.litmus'));
 
 /* The default kernel, and for each commit that a guard names the one that differs in it. */
 function kernelsOf({ statements }: Program): Kernel[] {
