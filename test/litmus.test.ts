@@ -65,6 +65,13 @@ test('there are programs', () => {
 	expect(runs.length).toBeGreaterThan(programs.length);
 });
 
+test('docs/coverage.md names each program, and no other', () => {
+	const text = readFileSync(join(folder, '../../docs/coverage.md'), 'utf8');
+	const named = [...text.matchAll(/test\/litmus\/([^)]+\.litmus)/g)].map(([, name]) => name);
+
+	expect([...new Set(named)].sort()).toEqual(files);
+});
+
 test('every guard of a program tells two of its runs apart', () => {
 	for (const program of programs) {
 		const [first, ...others] = kernelsOf(program).map((kernel) =>
