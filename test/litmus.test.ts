@@ -41,8 +41,9 @@ const runs = programs.flatMap((program) => kernelsOf(program).map((kernel) =>
 	({ name: `${program.file} on ${kernel.name}`, program, kernel })));
 
 /*
- * What is asked of the state at each statement is asked of the programs of no topic and of those with
- * hooks, which have the most to remember; another process takes its time, so of the former alone.
+ * What is asked of the state at each statement is asked of the programs of no topic and of those
+ * with hooks, which have the most to remember; another process takes its time, so of the former
+ * alone.
  */
 const ofNoTopic = ({ program }: { program: Program }) =>
 	!program.file.replace('test/litmus/', '').includes('/');
@@ -67,7 +68,7 @@ test('there are programs', () => {
 
 test('docs/coverage.md names each program, and no other', () => {
 	const text = readFileSync(join(folder, '../../docs/coverage.md'), 'utf8');
-	const named = [...text.matchAll(/test\/litmus\/([^)]+\.litmus)/g)].map(([, name]) => name);
+	const named = [...text.matchAll(/^ *- `(.+)`$/gm)].map(([, name]) => `${name}.litmus`);
 
 	expect([...new Set(named)].sort()).toEqual(files);
 });
