@@ -51,6 +51,9 @@ const hasHooks = ({ program }: { program: Program }) =>
 	program.statements.some(({ kind }) => kind === 'at');
 const closely = runs.filter((run) => ofNoTopic(run) || hasHooks(run));
 
+/* vitest shortens a $name. */
+const named = (some: typeof runs) => some.map((run) => [run.name, run] as const);
+
 const failures = ({ observations }: Runner) => observations
 	.filter(({ outcome }) => isFailure(outcome))
 	.map(({ statement, outcome }) => ({ line: statement.span.line, outcome }));
@@ -83,7 +86,7 @@ test('every guard of a program tells two of its runs apart', () => {
 	}
 });
 
-describe.each(runs)('$name', ({ program, kernel }) => {
+describe.each(named(runs))('%s', (_name, { program, kernel }) => {
 	test('its expectations hold, and the invariants after each statement', () => {
 		const runner = runProgram(program, kernel, {
 			onStatement: ({ machine }, place) => {
@@ -102,7 +105,7 @@ describe.each(runs)('$name', ({ program, kernel }) => {
 	});
 });
 
-describe.each(closely)('$name', ({ program, kernel }) => {
+describe.each(named(closely))('%s', (_name, { program, kernel }) => {
 	test('to look changes nothing but what the program knows', () => {
 		const runner = new Runner(program, kernel);
 		const looks = (one: Statement) => isAsking(one) && one.kind !== 'at' &&
