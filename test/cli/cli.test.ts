@@ -202,7 +202,8 @@ describe('wrong usage: status 64, one message, nothing on stdout', () => {
 		[['show', WINDOW, '--at', 'end'], /expected the number of a line/],
 		[['cat', WINDOW], /^vmmu: cat: expected a litmus program and a path/],
 		[['cat', WINDOW, '/proc/nothing'], /^vmmu: cat: .*ENOENT/],
-		[['diff', 'package.json'], /^vmmu: diff: expected two kernels: .*; or two snapshots/],
+		[['diff', 'package.json'],
+			/^vmmu: diff: expected two kernels: .*; or two snapshots/],
 		[['diff', 'package.json', 'package.json'], /^vmmu: snapshot: /],
 		[['help', 'rnu'], /did you mean 'run'\?/],
 	];
