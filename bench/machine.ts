@@ -71,8 +71,8 @@ function coldStarts(commands: readonly Command[], rounds: number): number[][] {
 			const { status, stderr } = spawnSync(command!, args,
 				{ cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
 			if (status !== 0)
-				throw new Error(
-					`${command} ${args.join(' ')}: status ${status}\n${stderr}`);
+				throw new Error(`${command} ${args.join(' ')}: exit status ` +
+					`${status}\n${stderr}`);
 			if (round > 0)
 				times[i]!.push(performance.now() - start);
 		});

@@ -148,8 +148,10 @@ export const struct = <P extends number>() =>
 		if (id >= TABLES_MAX)
 			throw new Error(`arena: no table left for ${name}`);
 		const used = (width: number) => () => rows_used[id]! * width;
-		const live = carve(`${name}.(live)`, Uint8Array, rows, used(1));
-		const next_free = carve(`${name}.(next_free)`, Int32Array, rows, used(1));
+		/* Rows in use as a C array were never given out. */
+		const given = () => rows_live[id] || free_rows[id] ? rows_used[id]! : 0;
+		const live = carve(`${name}.(live)`, Uint8Array, rows, given);
+		const next_free = carve(`${name}.(next_free)`, Int32Array, rows, given);
 		const columns: { array: Column; width: number }[] = [];
 		const nodes: Table['nodes'][number][] = [];
 		const members: Record<string, unknown> = {};
