@@ -292,6 +292,4 @@ export const FAULT_FLAG_WRITE = 0x1, FAULT_FLAG_MKWRITE = 0x2, FAULT_FLAG_ALLOW_
 	FAULT_FLAG_INTERRUPTIBLE = 0x200;
 
 /** The page of a link; callers pass `list_heads.prev[head]`. @ported v5.10 include/linux/mm.h */
-export function lru_to_page(prev: list_head): page {
-	return pages.lru.container_of(prev);
-}
+export const lru_to_page = (prev: list_head): page => pages.lru.container_of(prev);
