@@ -9,31 +9,12 @@
  * --if-stale builds only where a source is newer than the last build: npm runs `prepare` not only
  * at installation, but also at the first npx in a directory.
  */
-import { build } from 'esbuild';
 import { spawn } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readdirSync, renameSync, rmSync, statSync,
+import { chmodSync, cpSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync,
 	writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { bundle, root } from './bundle.mjs';
 import { entries, shipped } from './entries.mjs';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-
-/** @param {string} source @param {string} output @param {import('esbuild').BuildOptions} more */
-const bundle = (source, output, more) => build({
-	absWorkingDir: root,
-	entryPoints: [source],
-	outfile: output,
-	bundle: true,
-	platform: 'node',
-	format: 'esm',
-	target: 'node20.19',
-	sourcemap: 'linked',
-	sourcesContent: false,
-	legalComments: 'none',
-	logLevel: 'warning',
-	...more,
-});
 
 /** @returns {Promise<void>} rejected when tsc finds an error; it prints what */
 const declarations = () => new Promise((resolve, reject) => {
@@ -74,13 +55,12 @@ if (process.argv.includes('--if-stale') && isFresh())
 	process.exit();
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 const { command, api } = entries;
+const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const results = await Promise.allSettled([
 	/* Half of a cold start is the compilation of the bundle: less without its blanks. */
-	bundle(command.source, command.output, { banner: { js: '#!/usr/bin/env node' },
-		minifyWhitespace: true, minifySyntax: true,
-		/* for patches of one's own alone; see src/cli/patch.ts */
-		external: ['esbuild'] }),
-	bundle(api.source, api.output, { packages: 'external' }),
+	bundle(command, { external: ['esbuild'] }, { banner: '#!/usr/bin/env node',
+		minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } } }),
+	bundle(api, { external: Object.keys(dependencies) }),
 	declarations(),
 	patchBaseline(),
 ]);

@@ -5,7 +5,7 @@
  * all of them but those whose trylock can fail.
  */
 import { MAX_PFN } from '../arch/ram.ts';
-import { array, f64, list, named, rb, s32, struct, to, u8, type list_head, type ptr }
+import { array, f64, first_list, list, named, rb, s32, struct, to, u8, type list_head, type ptr }
 	from '../lib/struct.ts';
 import { pageflag_names } from './page_flags_names.ts';
 
@@ -38,7 +38,7 @@ export const pages = struct<page>()('page', MAX_PFN, {
 	_mapcount: s32,
 	_refcount: s32,
 	/* lruvec's lru_lock while PageLRU; zone->lock while PageBuddy; else the holder's own */
-	lru: list,
+	lru: first_list,
 	/*
 	 * page lock. Row << 2 | PAGE_MAPPING_* bits: an anon_vma with PAGE_MAPPING_ANON, else an
 	 * address_space
@@ -294,6 +294,4 @@ export const FAULT_FLAG_WRITE = 0x1, FAULT_FLAG_MKWRITE = 0x2, FAULT_FLAG_ALLOW_
 	FAULT_FLAG_INTERRUPTIBLE = 0x200;
 
 /** The page of a link; callers pass `list_heads.prev[head]`. @ported v5.10 include/linux/mm.h */
-export function lru_to_page(prev: list_head): page {
-	return pages.lru.container_of(prev);
-}
+export const lru_to_page = (prev: list_head): page => pages.lru.container_of(prev);
