@@ -45,6 +45,8 @@ const asBuffer = (image: Uint8Array): Buffer =>
 const bytesOf = (array: Column, elements: number): Uint8Array =>
 	new Uint8Array(array.buffer, array.byteOffset, elements * array.BYTES_PER_ELEMENT);
 
+const oneWord = new Int32Array(1);
+
 /*
  * Two 32-bit multiply-xor lanes over int32 words. Not cryptographic: it names states and finds
  * damage.
@@ -64,7 +66,8 @@ class Hash {
 		this.high = b;
 	}
 	word(w: number): void {
-		this.words(Int32Array.of(w));
+		oneWord[0] = w;
+		this.words(oneWord);
 	}
 	text(text: string): void {
 		this.words(Int32Array.from(text, (c) => c.codePointAt(0)!));
@@ -83,15 +86,23 @@ function usedWords({ array, used }: Region): Int32Array {
 	return new Int32Array(array.buffer, array.byteOffset, Math.ceil(bytes / 4));
 }
 
-function layoutHash(): number {
-	const hash = new Hash();
+/* Regions are added, as modules are loaded, and never change: one hash for each number of them. */
+const layout = { regions: 0, hash: 0 };
 
-	for (const { name, array, width } of allRegions()) {
+function layoutHash(): number {
+	const regions = allRegions();
+
+	if (layout.regions === regions.length)
+		return layout.hash;
+	const hash = new Hash();
+	for (const { name, array, width } of regions) {
 		hash.text(`${name} ${array.constructor.name} ${width}`);
 		hash.word(array.byteOffset | 0);
 		hash.word(array.length | 0);
 	}
-	return hash.low >>> 0;
+	layout.regions = regions.length;
+	layout.hash = hash.low >>> 0;
+	return layout.hash;
 }
 
 /** Name the state of the machine: 16 hexadecimal digits, equal for equal states. */
@@ -237,6 +248,10 @@ export function diff(a: Uint8Array, b: Uint8Array, limit = Infinity): Difference
 
 	one.parts.forEach(({ region, count, at }, i) => {
 		const part = other.parts[i]!;
+		const bytes = (whose: typeof one, { at, count }: Part) => asBuffer(whose.image.subarray(
+			at, at + count * region.array.BYTES_PER_ELEMENT));
+		if (bytes(one, one.parts[i]!).equals(bytes(other, part)))
+			return;
 		const type = region.array.constructor as new (
 			buffer: ArrayBufferLike, offset: number, length: number) => Column;
 		const before = new type(one.image.buffer, one.image.byteOffset + at, count);
