@@ -4,8 +4,12 @@
  * several GiB of address space in each: two at once, whatever the host has.
  */
 import { defineConfig } from 'vitest/config';
+import { buildSources, nativeSources } from './tools/vitest_src.mjs';
+
+await buildSources();
 
 export default defineConfig({
+	plugins: [nativeSources()],
 	test: {
 		include: ['test/**/*.test.ts'],
 		environment: 'node',
