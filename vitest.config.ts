@@ -8,10 +8,17 @@ import { buildSources, nativeSources } from './tools/vitest_src.mjs';
 
 await buildSources();
 
+const TESTS = 'test/**/*.test.ts';
+/* Those that put functions of their own in the place of a module's. */
+const MOCKING = ['test/mm/memcontrol.test.ts', 'test/mm/vmscan.test.ts'];
+
 export default defineConfig({
-	plugins: [nativeSources()],
 	test: {
-		include: ['test/**/*.test.ts'],
+		projects: [
+			{ extends: true, plugins: [nativeSources()],
+				test: { name: 'native', include: [TESTS], exclude: MOCKING } },
+			{ extends: true, test: { name: 'mocking', include: MOCKING } },
+		],
 		environment: 'node',
 		pool: 'forks',
 		isolate: true,

@@ -17,8 +17,8 @@ const sources = LAYERS.flatMap((layer) =>
 	readdirSync(join(root, 'src', layer), { recursive: true, encoding: 'utf8' })
 		.filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
 		.map((name) => join('src', layer, name)));
-const natives = new Map(sources.map((source) =>
-	[join(root, source), join(output, relative('src', source)).replace(/ts$/, 'mjs')]));
+const natives = new Map(sources.map((source) => [join(root, source),
+	join(output, relative('src', source)).replace(/ts$/, 'mjs')]));
 
 /** Built once a run: `vitest run`, not its watch mode. */
 export async function buildSources() {
@@ -26,7 +26,7 @@ export async function buildSources() {
 		cwd: root,
 		input: sources,
 		platform: 'node',
-		external: (id) => !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('src/'),
+		external: /^[^./](?!rc\/)/,
 		transform: { target: 'node20.19' },
 		treeshake: false,
 	});
@@ -41,8 +41,8 @@ export const nativeSources = () => ({
 	name: 'native-sources',
 	enforce: 'pre',
 	resolveId(id, importer) {
-		const native = importer && id.startsWith('.')
-			? natives.get(resolve(dirname(importer.replace(/\?.*/, '')), id)) : undefined;
+		const native = importer && id.startsWith('.') &&
+			natives.get(resolve(dirname(importer.replace(/\?.*/, '')), id));
 		return native ? { id: native, external: true } : null;
 	},
 });

@@ -45,8 +45,6 @@ const asBuffer = (image: Uint8Array): Buffer =>
 const bytesOf = (array: Column, elements: number): Uint8Array =>
 	new Uint8Array(array.buffer, array.byteOffset, elements * array.BYTES_PER_ELEMENT);
 
-const oneWord = new Int32Array(1);
-
 /*
  * Two 32-bit multiply-xor lanes over int32 words. Not cryptographic: it names states and finds
  * damage.
@@ -66,8 +64,7 @@ class Hash {
 		this.high = b;
 	}
 	word(w: number): void {
-		oneWord[0] = w;
-		this.words(oneWord);
+		this.words(Int32Array.of(w));
 	}
 	text(text: string): void {
 		this.words(Int32Array.from(text, (c) => c.codePointAt(0)!));
@@ -87,22 +84,22 @@ function usedWords({ array, used }: Region): Int32Array {
 }
 
 /* Regions are added, as modules are loaded, and never change: one hash for each number of them. */
-const layout = { regions: 0, hash: 0 };
+const hashed = { regions: 0, layout: 0 };
 
 function layoutHash(): number {
 	const regions = allRegions();
 
-	if (layout.regions === regions.length)
-		return layout.hash;
+	if (hashed.regions === regions.length)
+		return hashed.layout;
 	const hash = new Hash();
 	for (const { name, array, width } of regions) {
 		hash.text(`${name} ${array.constructor.name} ${width}`);
 		hash.word(array.byteOffset | 0);
 		hash.word(array.length | 0);
 	}
-	layout.regions = regions.length;
-	layout.hash = hash.low >>> 0;
-	return layout.hash;
+	hashed.regions = regions.length;
+	hashed.layout = hash.low >>> 0;
+	return hashed.layout;
 }
 
 /** Name the state of the machine: 16 hexadecimal digits, equal for equal states. */
@@ -248,9 +245,9 @@ export function diff(a: Uint8Array, b: Uint8Array, limit = Infinity): Difference
 
 	one.parts.forEach(({ region, count, at }, i) => {
 		const part = other.parts[i]!;
-		const bytes = (whose: typeof one, { at, count }: Part) => asBuffer(whose.image.subarray(
-			at, at + count * region.array.BYTES_PER_ELEMENT));
-		if (bytes(one, one.parts[i]!).equals(bytes(other, part)))
+		const size = region.array.BYTES_PER_ELEMENT;
+		if (asBuffer(one.image.subarray(at, at + count * size)).equals(
+			asBuffer(other.image.subarray(part.at, part.at + part.count * size))))
 			return;
 		const type = region.array.constructor as new (
 			buffer: ArrayBufferLike, offset: number, length: number) => Column;
