@@ -24,7 +24,7 @@ const STATE_EXCEPTIONS: readonly StateException[] = [
 	{ file: 'src/lib/struct.ts', name: 'tables', reason: layout },
 	{ file: 'src/lib/commits.ts', name: 'table', reason: 'the constant table of commits, ' +
 		'filled by its own module while it loads' },
-	{ file: 'src/lib/commits.ts', name: 'evaluated', reason: 'what was asked for, of which ' +
+	{ file: 'src/lib/commits.ts', name: 'asked', reason: 'what was asked for, of which ' +
 		'nothing in the machine depends' },
 	{ file: 'src/lib/trace.ts', name: 'traceHandler', reason: 'a place for one call, set ' +
 		'and cleared around a run' },

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { COMMITS, evaluated } from '../lib/commits.ts';
+import { COMMITS, unwatchCommits, watchCommits } from '../lib/commits.ts';
 import { traceHandler } from '../lib/trace.ts';
 import { differences } from '../sim/bisect.ts';
 import { eventPart } from '../sim/ftrace.ts';
@@ -90,34 +90,34 @@ function causeOf(
 	program: Program, kernel: Kernel, events: readonly string[], event: number,
 ): { places: Place[]; commits: number[] } {
 	let stack = '';
-	const asked: number[] = [];
-	const take = (): void => evaluated.forEach((was, nr) => { if (was) asked.push(nr); });
+	let asked: number[] = [];
 
 	traceHandler.hit = () => {
 		if (traceHandler.at < event) {
-			evaluated.fill(0);
+			watchCommits();
 			traceHandler.at = event;
 			return;
 		}
-		take();
+		asked = unwatchCommits();
 		({ stack = '' } = new Error('here'));
 		traceHandler.at = -1;
 	};
 	traceHandler.at = Math.max(event - 1, 0);
-	evaluated.fill(0);
+	watchCommits();
 	const limit = Error.stackTraceLimit;
 	Error.stackTraceLimit = 40;
 	try {
 		runProgram(program, kernel, { events });
 		/* there is no such event: what was asked to the end */
 		if (!stack)
-			take();
+			asked = unwatchCommits();
 	} finally {
+		unwatchCommits();
 		Error.stackTraceLimit = limit;
 		traceHandler.at = -1;
 		traceHandler.hit = () => {};
 	}
-	return { places: placesOf(stack), commits: [...new Set(asked)] };
+	return { places: placesOf(stack), commits: asked };
 }
 
 /* `    at shrink_page_list (file:///.../dist/vmmu.js:640:20)` */

@@ -577,17 +577,39 @@ export function isInBase({ release }: Commit): boolean {
 }
 
 const COMMITS_MAX = 128;
+/* 1: v5.10 has the commit; with WATCHED: somebody wants to know when it is asked for */
 const in_base = Uint8Array.from(table, (one) => isInBase(one) ? 1 : 0);
+const WATCHED = 2;
 /* 1: the machine's kernel has the commit if v5.10 has not, and the other way round */
 const commit_changed = carve('commit_changed', Uint8Array, COMMITS_MAX, () => COMMITS_MAX);
 
-/** 1 for each commit that was asked for; who wants to know sets it to 0 before. */
-export const evaluated = new Uint8Array(COMMITS_MAX);
-
 /** Whether the running machine's kernel has the commit. */
 export function applied(commit_nr: number): boolean {
-	evaluated[commit_nr] = 1;
-	return commit_changed[commit_nr] !== in_base[commit_nr];
+	const has = commit_changed[commit_nr]! ^ in_base[commit_nr]!;
+
+	return has < WATCHED ? has !== 0 : noted(commit_nr);
+}
+
+/* what was asked for of what is watched; no machine's state: whatever runs may be watched */
+const asked = new Set<number>();
+
+/* apart from applied(), which is inlined everywhere */
+function noted(commit_nr: number): boolean {
+	asked.add(commit_nr);
+	in_base[commit_nr]! &= ~WATCHED;
+	return applied(commit_nr);
+}
+
+/** Forget what was asked for, and note from now on what is. */
+export function watchCommits(): void {
+	asked.clear();
+	table.forEach((_, nr) => { in_base[nr]! |= WATCHED; });
+}
+
+/** Stop noting. @returns the commits that were asked for since watchCommits(), ascending */
+export function unwatchCommits(): number[] {
+	table.forEach((_, nr) => { in_base[nr]! &= ~WATCHED; });
+	return [...asked].sort((a, b) => a - b);
 }
 
 /** Choose the running machine's kernel: v5.10.0 but for these commits. */

@@ -56,6 +56,8 @@ export const NOT_COMPARED: readonly NotCompared[] = [
 		why: 'where in memory a page lies is chance' },
 	{ area: 'trace field', names: ['classzone', 'reclaim_idx'],
 		why: "the number of the highest zone, by the kernel's configuration" },
+	{ area: 'run', names: ['the name of mm_vmscan_writepage'],
+		why: 'mm_vmscan_write_folio on kernels with folios, which says the same' },
 	{ area: 'run', names: ['the flags of the zero page'],
 		why: 'one page for all programs of a boot; that it is the zero page is compared' },
 	{ area: 'run', names: ['task, CPU, flags and time of a trace line'],
@@ -96,7 +98,8 @@ type Field = readonly [name: string, value: Value];
 export function comparableTrace(line: string): string | undefined {
 	const event = /^\w+/.exec(line)?.[0] ?? '';
 
-	return EVENTS_LEFT_OUT.has(event) ? undefined : line.replace(TRACE_FIELDS_LEFT_OUT, '');
+	return EVENTS_LEFT_OUT.has(event) ? undefined : line.replace(TRACE_FIELDS_LEFT_OUT, '')
+		.replace(/^mm_vmscan_write_folio:/, 'mm_vmscan_writepage:');
 }
 
 const traceFields = (name: string, lines: readonly string[]): Field[] =>
