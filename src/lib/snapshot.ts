@@ -9,7 +9,7 @@ import { nodeName } from './struct.ts';
 
 const MAGIC = 0x554d4d56;		/* "VMMU" */
 /** Version of the snapshot format. */
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 2;
 
 interface Header {
 	magic: number;
@@ -45,22 +45,41 @@ const asBuffer = (image: Uint8Array): Buffer =>
 const bytesOf = (array: Column, elements: number): Uint8Array =>
 	new Uint8Array(array.buffer, array.byteOffset, elements * array.BYTES_PER_ELEMENT);
 
+/* Words that are looked at as one: most of a machine's memory is zeros. */
+const BLOCK = 16;
+
 /*
- * Two 32-bit multiply-xor lanes over int32 words. Not cryptographic: it names states and finds
- * damage.
+ * Two 32-bit multiply-xor lanes over int32 words, in which a run of blocks of zeros counts as one
+ * word. Not cryptographic: it names states and finds damage.
  */
 class Hash {
 	low = 0x811c9dc5 | 0;
 	high = 0x9747b28c | 0;
 	words(words: Int32Array): void {
 		let a = this.low, b = this.high;
-		for (let i = 0; i < words.length; i++) {
-			const w = words[i]!;
-			a = Math.imul(a ^ w, 0x01000193);
-			a ^= a >>> 15;
-			b = Math.imul((b << 13 | b >>> 19) ^ w, 0x5bd1e995);
+		let zeros = 0;
+		for (let i = 0; i < words.length; ) {
+			if (i + BLOCK <= words.length && isZero(words, i)) {
+				zeros++;
+				i += BLOCK;
+				continue;
+			}
+			const end = Math.min(i + BLOCK, words.length);
+			/* how many blocks of zeros precede, then the block */
+			let w = zeros;
+			zeros = 0;
+			for (;;) {
+				a = Math.imul(a ^ w, 0x01000193);
+				a ^= a >>> 15;
+				b = Math.imul((b << 13 | b >>> 19) ^ w, 0x5bd1e995);
+				if (i === end)
+					break;
+				w = words[i++]!;
+			}
 		}
-		this.low = a;
+		a = Math.imul(a ^ zeros, 0x01000193);
+		b = Math.imul((b << 13 | b >>> 19) ^ zeros, 0x5bd1e995);
+		this.low = a ^ a >>> 15;
 		this.high = b;
 	}
 	word(w: number): void {
@@ -74,6 +93,14 @@ class Hash {
 		const hex = (n: number) => (n >>> 0).toString(16).padStart(8, '0');
 		return hex(mixed) + hex(this.high);
 	}
+}
+
+function isZero(words: Int32Array, at: number): boolean {
+	let any = 0;
+
+	for (let i = at; i < at + BLOCK; i += 4)
+		any |= words[i]! | words[i + 1]! | words[i + 2]! | words[i + 3]!;
+	return any === 0;
 }
 
 /* The used words of a region; its last word is zero beyond the used elements. */
