@@ -235,6 +235,15 @@ function charge_batch(): number {
 }
 
 /**
+ * Whether so much is too much for a CPU to keep back.
+ * @custom as it stands in functions of the kernel, its batch asked for last
+ */
+function is_beyond(x: number, threshold: number): boolean {
+	return (x > threshold || x < -threshold) && (charge_batch() === MEMCG_CHARGE_BATCH ||
+		x > 2 * threshold || x < -2 * threshold);
+}
+
+/**
  * A counter of the subtree as far as the CPUs have flushed it: up to MEMCG_CHARGE_BATCH pages
  * off for each CPU and memcg.
  * @ported v5.10 include/linux/memcontrol.h:memcg_page_state()
@@ -464,13 +473,13 @@ export function mem_cgroup_page_nodeinfo(memcg: mem_cgroup, page: page): mem_cgr
 
 /** @ported v5.10 */
 export function __mod_memcg_state(memcg: mem_cgroup, idx: number, val: number): void {
-	/* who reads flushes first since then: to keep nothing back is the same */
-	const threshold = applied(MM_SWITCH_TO_RSTAT /* 2d146aa3aa84, v5.13 */) ? 0
-		: memcg_stat_item_in_bytes(idx) ? charge_batch() << PAGE_SHIFT : charge_batch();
+	const threshold = memcg_stat_item_in_bytes(idx)
+		? MEMCG_CHARGE_BATCH << PAGE_SHIFT : MEMCG_CHARGE_BATCH;
 	const at = (memcg * NR_CPUS + smp_processor_id()) * MEMCG_NR_STAT + idx;
 	const x = val + vmstats_percpu_stat[at]!;
 
-	if (x > threshold || x < -threshold) {
+	/* who reads flushes first since then: to keep nothing back is the same */
+	if (is_beyond(x, threshold) || applied(MM_SWITCH_TO_RSTAT /* 2d146aa3aa84, v5.13 */)) {
 		vmstats_local_stat[memcg * MEMCG_NR_STAT + idx]! += x;
 		for (let mi = memcg; mi; mi = memcg_parent[mi])
 			vmstats[mi * MEMCG_NR_STAT + idx]! += x;
@@ -496,12 +505,12 @@ export function __mod_memcg_lruvec_state(lruvec: lruvec, idx: number, val: numbe
 	lruvec_stat_local[pn * NR_VM_NODE_STAT_ITEMS + idx]! += val;
 
 	const threshold = vmstat_item_in_bytes(idx)
-		? charge_batch() << PAGE_SHIFT : charge_batch();
+		? MEMCG_CHARGE_BATCH << PAGE_SHIFT : MEMCG_CHARGE_BATCH;
 	const at = (pn * NR_CPUS + smp_processor_id()) * NR_VM_NODE_STAT_ITEMS + idx;
 	const x = val + lruvec_stat_cpu[at]!;
 	if (applied(MEMCG_SWITCH_LRUVEC_STATS_TO_RSTAT /* 7e1c0d6f5820, v5.15 */)) {
 		memcg_rstat_updated(val);
-	} else if (x > threshold || x < -threshold) {
+	} else if (is_beyond(x, threshold)) {
 		const nid = lruvec_pgdat[lruvec] - 1;
 
 		for (let pi = pn; pi; pi = parent_nodeinfo(pi, nid))
@@ -589,11 +598,10 @@ export function __count_memcg_events(memcg: mem_cgroup, idx: number, count: numb
 	const at = (memcg * NR_CPUS + smp_processor_id()) * MEMCG_EVENTS + idx;
 	const x = count + vmstats_percpu_events[at]!;
 
-	if (applied(MEMCG_SWITCH_LRUVEC_STATS_TO_RSTAT /* 7e1c0d6f5820, v5.15 */))
-		memcg_rstat_updated(count);
-
-	if (x > charge_batch() ||
+	if (is_beyond(x, MEMCG_CHARGE_BATCH) ||
 	    applied(MM_SWITCH_TO_RSTAT /* 2d146aa3aa84, v5.13 */)) {
+		if (applied(MEMCG_SWITCH_LRUVEC_STATS_TO_RSTAT /* 7e1c0d6f5820, v5.15 */))
+			memcg_rstat_updated(count);
 		vmstats_local_events[memcg * MEMCG_EVENTS + idx]! += x;
 		for (let mi = memcg; mi; mi = memcg_parent[mi])
 			vmevents[mi * MEMCG_EVENTS + idx]! += x;
