@@ -43,12 +43,12 @@ const fold = {
 	name: 'fold',
 	transform: {
 		filter: { id: /src\/(?:mm|kvm|arch)\/[^/]+\.ts$/ },
-		handler: (code) => code.replaceAll(
+		handler: (code) => ({ map: null, code: code.replaceAll(
 			/\bapplied\(\s*([A-Z][A-Z0-9_]+)\s*(?:\/\*[^*]*\*\/)?\s*\)/g,
 			(_, name) => {
 				folded++;
 				return String(has.has(numbers[name]));
-			}),
+			}) }),
 	},
 };
 await make('bench/guards.ts', asked);

@@ -368,6 +368,14 @@ export const MM_DONT_PLAY_GAMES_WITH_PINNED_PAGES_IN_CLEAR_PAGE_REFS = commit(
 		where: ['fs/proc/task_mmu.c:clear_soft_dirty'],
 		changes: 'clear_refs 4 leaves pages alone that may be pinned.',
 	});
+export const MM_WORKINGSET_CLARIFY_EVICTION_ORDER_AND_DISTANCE_CALCULATION = commit(
+	'aeddcee6c17b', 'v5.12', undefined,
+	'mm: workingset: clarify eviction order and distance calculation', {
+		where: ['mm/workingset.c:workingset_eviction'],
+		changes: 'A refault counts as one page further away: the eviction of the page ' +
+			'itself is counted.',
+		programs: ['history/aeddcee6c17b-one-page-further'],
+	});
 export const MM_MMU_NOTIFIERS_PAIR_RANGE_END_WITH_RANGE_START = commit(
 	'c2655835fd8c', 'v5.12', 'v5.10.27',
 	'mm/mmu_notifiers: ensure range_end() is paired with range_start()', {
@@ -387,6 +395,18 @@ export const MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY = commit(
 		where: ['fs/proc/task_mmu.c:clear_refs_write'],
 		changes: 'clear_refs 4 flushes the TLB.',
 	});
+export const MM_SWITCH_TO_RSTAT = commit(
+	'2d146aa3aa84', 'v5.13', undefined,
+	'mm: memcontrol: switch to rstat', {
+		date: '2021-04-29',
+		where: [
+			'mm/memcontrol.c:__mod_memcg_state',
+			'mm/memcontrol.c:__count_memcg_events',
+		],
+		changes: 'memory.stat is exact; before, up to 32 pages of each counter were ' +
+			'kept back by each CPU.',
+		programs: ['history/2d146aa3aa84-exact-statistics'],
+	});
 export const MM_FIX_OOMS_DUE_TO_PROPORTIONAL_MEMORY_LOW = commit(
 	'f56ce412a59d', 'v5.14', 'v5.10.61',
 	'mm: memcontrol: fix occasional OOMs due to proportional memory.low reclaim', {
@@ -401,6 +421,24 @@ export const MM_AVOID_DIVIDE_BY_ZERO_IN_MEMORY_LOW = commit(
 		changes: 'The divisor of the protected share is one page more.',
 		needs: [{ id: 'f56ce412a59d',
 			because: 'it changes the divisor where that put it' }],
+	});
+export const MEMCG_SWITCH_LRUVEC_STATS_TO_RSTAT = commit(
+	'7e1c0d6f5820', 'v5.15', undefined,
+	'memcg: switch lruvec stats to rstat', {
+		where: ['mm/memcontrol.c:__mod_memcg_lruvec_state'],
+		changes: 'What reclaim reads of the lengths of LRU lists and of refaults is as ' +
+			'old as the last flush; before, each CPU kept back up to 32 pages.',
+		needs: [{ id: '2d146aa3aa84',
+			because: 'it is flushed together with what that made' }],
+	});
+export const MEMCG_INFRASTRUCTURE_TO_FLUSH_MEMCG_STATS = commit(
+	'aa48e47e3906', 'v5.15', undefined,
+	'memcg: infrastructure to flush memcg stats', {
+		where: ['mm/vmscan.c:shrink_node'],
+		changes: 'Reclaim flushes the counters of cgroups before it reads them.',
+		needs: [{ id: '7e1c0d6f5820',
+			because: 'it flushes what that made' }],
+		programs: ['history/aa48e47e3906-short-lists'],
 	});
 export const MM_PAGEFAULT_OOM_DONT_FORCE_GLOBAL_OOM_FOR_DYING_TASKS = commit(
 	'0b28179a6138', 'v5.16', 'v5.10.80',
@@ -485,6 +523,13 @@ export const MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY = commit(
 		where: ['mm/rmap.c:anon_vma_clone'],
 		changes: 'Which anon_vma fork may reuse is decided by children and ' +
 			'areas apart.',
+	});
+export const MEMCG_INCREASE_MEMCG_CHARGE_BATCH_TO_64 = commit(
+	'1813e51eece0', 'v6.1', undefined,
+	'memcg: increase MEMCG_CHARGE_BATCH to 64', {
+		where: ['mm/memcontrol.c:try_charge'],
+		changes: 'A CPU charges 64 pages at once; before, 32.',
+		programs: ['history/1813e51eece0-64-at-once'],
 	});
 export const MM_VMSCAN_FIX_EXTREME_OVERRECLAIM = commit(
 	'f53af4285d77', 'v6.1', 'v5.10.157',

@@ -10,14 +10,17 @@
  */
 import { PAGE_SHIFT, PAGE_SIZE } from '../arch/page.ts';
 import { VM_BUG_ON, VM_BUG_ON_PAGE } from '../lib/bug.ts';
-import { applied, MEMCG_MEMORY_RECLAIM, MEMCG_PROHIBIT_EXCEEDING_THE_LIMIT_OF_DYING_TASKS,
-	MM_FIX_SWAP_UNDERCOUNTING_IN_CGROUP2, MM_MEMCG_COUNT_PTE_REFERENCES_FROM_EVERY_MEMBER,
+import { applied, MEMCG_INCREASE_MEMCG_CHARGE_BATCH_TO_64, MEMCG_MEMORY_RECLAIM,
+	MEMCG_PROHIBIT_EXCEEDING_THE_LIMIT_OF_DYING_TASKS,
+	MEMCG_SWITCH_LRUVEC_STATS_TO_RSTAT, MM_FIX_SWAP_UNDERCOUNTING_IN_CGROUP2,
+	MM_MEMCG_COUNT_PTE_REFERENCES_FROM_EVERY_MEMBER,
 	MM_MEMCG_FIX_STALE_PROTECTION_OF_RECLAIM_TARGET_MEMCG,
-	MM_REVERT_AVOID_WORKLOAD_STALLS_WHEN_LOWERING_MEMORY_HIGH } from '../lib/commits.ts';
+	MM_REVERT_AVOID_WORKLOAD_STALLS_WHEN_LOWERING_MEMORY_HIGH, MM_SWITCH_TO_RSTAT }
+	from '../lib/commits.ts';
 import { EAGAIN, EINTR, EINVAL, ENOMEM, ERANGE } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_empty } from '../lib/list.ts';
-import { kmem_cache_free, kmem_cache_zalloc, list_heads, use_rows, global_s32, type list_head,
-	type out } from '../lib/struct.ts';
+import { kmem_cache_free, kmem_cache_zalloc, list_heads, nr_rows, use_rows, global_s32,
+	type list_head, type out } from '../lib/struct.ts';
 import { clock_ns } from '../lib/trace.ts';
 import { cgrp_dfl_root_flags, CGRP_ROOT_MEMORY_LOCAL_EVENTS, CGRP_ROOT_MEMORY_RECURSIVE_PROT,
 	css_get, css_next_descendant_pre, css_put, css_task_iter_next, css_tryget,
@@ -30,7 +33,8 @@ import { cgroups, CSS_ONLINE, MEM_CGROUP_ID_MAX, mem_cgroup_idr, mem_cgroup_idr_
 	mem_cgroup_per_nodes, MEMCG_CHARGE_BATCH, MEMCG_EVENTS, MEMCG_HIGH, MEMCG_LOW, MEMCG_MAX,
 	MEMCG_NR_MEMORY_EVENTS, MEMCG_NR_STAT, MEMCG_OOM, MEMCG_OOM_KILL, MEMCG_PERCPU_B,
 	MEMCG_SOCK, memcg_stocks, MEMCG_SWAP, MEMCG_SWAP_FAIL, MEMCG_SWAP_HIGH, MEMCG_SWAP_MAX,
-	memcgs, PAGE_COUNTER_MAX, page_counters, ROOT_MEM_CGROUP, root_mem_cgroup, type mem_cgroup,
+	memcgs, PAGE_COUNTER_MAX, page_counters, ROOT_MEM_CGROUP, root_mem_cgroup,
+	stats_flush_threshold, stats_updates, type mem_cgroup,
 	type mem_cgroup_per_node, type mem_cgroup_reclaim_cookie, type memcg_stock_pcp,
 	type page_counter } from './memcontrol_types.ts';
 import { page_count, page_pgdat, page_private, page_to_nid } from './mm.ts';
@@ -219,6 +223,24 @@ export function mem_cgroup_get_zone_lru_size(
 ): number {
 	return lru_zone_size[
 		(lruvec * MAX_NR_ZONES + zone_idx) * NR_LRU_LISTS + lru]!;
+}
+
+/**
+ * Pages that a CPU charges at once, and keeps back of a counter.
+ * @custom MEMCG_CHARGE_BATCH of the machine's kernel
+ */
+function charge_batch(): number {
+	return applied(MEMCG_INCREASE_MEMCG_CHARGE_BATCH_TO_64 /* 1813e51eece0, v6.1 */)
+		? 2 * MEMCG_CHARGE_BATCH : MEMCG_CHARGE_BATCH;
+}
+
+/**
+ * Whether so much is too much for a CPU to keep back.
+ * @custom as it stands in functions of the kernel, its batch asked for last
+ */
+function is_beyond(x: number, threshold: number): boolean {
+	return (x > threshold || x < -threshold) && (charge_batch() === MEMCG_CHARGE_BATCH ||
+		x > 2 * threshold || x < -2 * threshold);
 }
 
 /**
@@ -456,7 +478,8 @@ export function __mod_memcg_state(memcg: mem_cgroup, idx: number, val: number): 
 	const at = (memcg * NR_CPUS + smp_processor_id()) * MEMCG_NR_STAT + idx;
 	const x = val + vmstats_percpu_stat[at]!;
 
-	if (x > threshold || x < -threshold) {
+	/* who reads flushes first since then: to keep nothing back is the same */
+	if (is_beyond(x, threshold) || applied(MM_SWITCH_TO_RSTAT /* 2d146aa3aa84, v5.13 */)) {
 		vmstats_local_stat[memcg * MEMCG_NR_STAT + idx]! += x;
 		for (let mi = memcg; mi; mi = memcg_parent[mi])
 			vmstats[mi * MEMCG_NR_STAT + idx]! += x;
@@ -485,7 +508,9 @@ export function __mod_memcg_lruvec_state(lruvec: lruvec, idx: number, val: numbe
 		? MEMCG_CHARGE_BATCH << PAGE_SHIFT : MEMCG_CHARGE_BATCH;
 	const at = (pn * NR_CPUS + smp_processor_id()) * NR_VM_NODE_STAT_ITEMS + idx;
 	const x = val + lruvec_stat_cpu[at]!;
-	if (x > threshold || x < -threshold) {
+	if (applied(MEMCG_SWITCH_LRUVEC_STATS_TO_RSTAT /* 7e1c0d6f5820, v5.15 */)) {
+		memcg_rstat_updated(val);
+	} else if (is_beyond(x, threshold)) {
 		const nid = lruvec_pgdat[lruvec] - 1;
 
 		for (let pi = pn; pi; pi = parent_nodeinfo(pi, nid))
@@ -494,6 +519,68 @@ export function __mod_memcg_lruvec_state(lruvec: lruvec, idx: number, val: numbe
 		return;
 	}
 	lruvec_stat_cpu[at] = x;
+}
+
+/**
+ * Counters of a memcg have changed.
+ * @param val by how much; 0 is no change
+ * @reduced v6.1 static; which memcgs have changes: a flush looks through all
+ */
+function memcg_rstat_updated(val: number): void {
+	const cpu = smp_processor_id();
+	const x = stats_updates[cpu]! + Math.abs(val);
+
+	if (x > charge_batch()) {
+		if (stats_flush_threshold.v <= nr_cpu_ids.v)
+			stats_flush_threshold.v += Math.trunc(x / charge_batch());
+		stats_updates[cpu] = 0;
+		return;
+	}
+	stats_updates[cpu] = x;
+}
+
+/**
+ * A page of page tables was charged or uncharged.
+ * @custom what a charge of kernel memory changes: MEMCG_KMEM and NR_PAGETABLE, of which only how
+ * many changes there were is kept
+ */
+export function count_kmem_page(): void {
+	if (applied(MEMCG_SWITCH_LRUVEC_STATS_TO_RSTAT /* 7e1c0d6f5820, v5.15 */))
+		memcg_rstat_updated(2);
+}
+
+/** @reduced v6.1 static; the counters of memcgs, which are not kept back */
+function __mem_cgroup_flush_stats(): void {
+	const rows = nr_rows(mem_cgroup_per_nodes), cpus = nr_cpu_ids.v;
+
+	for (let row = 1; row < rows; row++) {
+		const pn = row as mem_cgroup_per_node;
+		if (!pn_memcg[pn])
+			continue;
+		const nid = lruvec_pgdat[pn as number as lruvec] - 1;
+		for (let cpu = 0; cpu < cpus; cpu++) {
+			const first = (pn * NR_CPUS + cpu) * NR_VM_NODE_STAT_ITEMS;
+			for (let i = 0; i < NR_VM_NODE_STAT_ITEMS; i++) {
+				const delta = lruvec_stat_cpu[first + i]!;
+				if (delta === 0)
+					continue;
+				lruvec_stat_cpu[first + i] = 0;
+				for (let pi = pn; pi; pi = parent_nodeinfo(pi, nid))
+					lruvec_stat[pi * NR_VM_NODE_STAT_ITEMS + i]! += delta;
+			}
+		}
+	}
+	stats_flush_threshold.v = 0;
+}
+
+/**
+ * What the CPUs have counted of lruvecs, to these and their ancestors'; not if few changes have
+ * come since the last flush.
+ * @reduced v6.1; that every two seconds all is flushed
+ */
+export function mem_cgroup_flush_stats(): void {
+	if (stats_flush_threshold.v > nr_cpu_ids.v)
+		__mem_cgroup_flush_stats();
 }
 
 /**
@@ -511,7 +598,10 @@ export function __count_memcg_events(memcg: mem_cgroup, idx: number, count: numb
 	const at = (memcg * NR_CPUS + smp_processor_id()) * MEMCG_EVENTS + idx;
 	const x = count + vmstats_percpu_events[at]!;
 
-	if (x > MEMCG_CHARGE_BATCH) {
+	if (is_beyond(x, MEMCG_CHARGE_BATCH) ||
+	    applied(MM_SWITCH_TO_RSTAT /* 2d146aa3aa84, v5.13 */)) {
+		if (applied(MEMCG_SWITCH_LRUVEC_STATS_TO_RSTAT /* 7e1c0d6f5820, v5.15 */))
+			memcg_rstat_updated(count);
 		vmstats_local_events[memcg * MEMCG_EVENTS + idx]! += x;
 		for (let mi = memcg; mi; mi = memcg_parent[mi])
 			vmevents[mi * MEMCG_EVENTS + idx]! += x;
@@ -770,6 +860,7 @@ const memory_stats: readonly (readonly [name: string, ratio: number, idx: number
 export function memory_stat_format(memcg: mem_cgroup): string {
 	let text = '';
 
+	mem_cgroup_flush_stats();
 	for (const [name, ratio, idx] of memory_stats) {
 		text += `${name} ${memcg_page_state(memcg, idx) * ratio}\n`;
 		if (idx === NR_SLAB_UNRECLAIMABLE_B) {
@@ -922,7 +1013,7 @@ export function memcg_stock(cpu: number): memcg_stock_pcp {
  * @ported v5.10 static
  */
 export function consume_stock(memcg: mem_cgroup, nr_pages: number): boolean {
-	if (nr_pages > MEMCG_CHARGE_BATCH)
+	if (nr_pages > charge_batch())
 		return false;
 
 	const stock = memcg_stock(smp_processor_id());
@@ -965,7 +1056,7 @@ export function refill_stock(memcg: mem_cgroup, nr_pages: number): void {
 		stock_cached[stock] = memcg;
 	}
 	stock_nr_pages[stock] += nr_pages;
-	if (stock_nr_pages[stock] > MEMCG_CHARGE_BATCH)
+	if (stock_nr_pages[stock] > charge_batch())
 		drain_stock(stock);
 }
 
@@ -1065,7 +1156,7 @@ export function calculate_high_delay(
 	const square = BigInt(max_overage) * BigInt(max_overage) * BigInt(HZ);
 	const penalty_jiffies = Number(BigInt.asUintN(64, square) >>
 		BigInt(MEMCG_DELAY_PRECISION_SHIFT + MEMCG_DELAY_SCALING_SHIFT));
-	return mul_div(penalty_jiffies, nr_pages, MEMCG_CHARGE_BATCH);
+	return mul_div(penalty_jiffies, nr_pages, charge_batch());
 }
 
 /**
@@ -1126,7 +1217,7 @@ const try_charge_counter: out<page_counter> = { v: 0 as page_counter };
  * @reduced the waits for charges that are being moved
  */
 export function try_charge(memcg: mem_cgroup, gfp_mask: gfp_t, nr_pages: number): number {
-	let batch = Math.max(MEMCG_CHARGE_BATCH, nr_pages);
+	let batch = Math.max(charge_batch(), nr_pages);
 	let nr_retries = MAX_RECLAIM_RETRIES;
 	let passed_oom = false, drained = false;
 
@@ -1653,6 +1744,7 @@ export function memory_stat_show(memcg: mem_cgroup): string {
 export function memory_numa_stat_show(memcg: mem_cgroup): string {
 	let text = '';
 
+	mem_cgroup_flush_stats();
 	for (const [name, ratio, idx] of memory_stats) {
 		if (idx >= NR_VM_NODE_STAT_ITEMS)
 			continue;

@@ -99,6 +99,11 @@ export const memcgs = struct<mem_cgroup>()('mem_cgroup', MEM_CGROUPS, {
 	nodeinfo: array(s32, MAX_NUMNODES),
 });
 
+/** Changes of counters since the last flush that each CPU has not told; in pages or events. */
+export const stats_updates = carve('stats_updates', Int32Array, NR_CPUS, () => NR_CPUS);
+/** Batches of changes since the last flush, of all CPUs. */
+export const stats_flush_threshold = global_s32('stats_flush_threshold');
+
 /** The first css of a boot. */
 export const ROOT_MEM_CGROUP = 1 as mem_cgroup;
 export const root_mem_cgroup = ROOT_MEM_CGROUP;

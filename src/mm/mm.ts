@@ -17,6 +17,7 @@ import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, mms, NR_MM_COUNTERS, NULL, P
 	VM_RAND_READ, VM_SEQ_READ, VM_WRITE, vmas } from './mm_types.ts';
 import type { address_space, anon_vma, mem_cgroup, mm_struct, page, pte_t, vm_area_struct }
 	from './mm_types.ts';
+import { count_kmem_page } from './memcontrol.ts';
 import { MAX_NR_ZONES, NR_PAGETABLE, ZONE_DEVICE, type pglist_data, type zone }
 	from './mmzone.ts';
 import { __ClearPageTable, __SetPageTable, anon_vma_pointer, compound_head, compound_order,
@@ -580,6 +581,7 @@ export function mm_dec_nr_ptes(mm: mm_struct): void {
 export function pgtable_pte_page_ctor(page: page): boolean {
 	__SetPageTable(page);
 	inc_zone_page_state(page, NR_PAGETABLE);
+	count_kmem_page();
 	return true;
 }
 
@@ -587,12 +589,14 @@ export function pgtable_pte_page_ctor(page: page): boolean {
 export function pgtable_pte_page_dtor(page: page): void {
 	__ClearPageTable(page);
 	dec_zone_page_state(page, NR_PAGETABLE);
+	count_kmem_page();
 }
 
 /** @reduced a page-table lock needs no room: one order of events stands for it */
 export function pgtable_pmd_page_ctor(page: page): boolean {
 	__SetPageTable(page);
 	inc_zone_page_state(page, NR_PAGETABLE);
+	count_kmem_page();
 	return true;
 }
 
@@ -600,6 +604,7 @@ export function pgtable_pmd_page_ctor(page: page): boolean {
 export function pgtable_pmd_page_dtor(page: page): void {
 	__ClearPageTable(page);
 	dec_zone_page_state(page, NR_PAGETABLE);
+	count_kmem_page();
 }
 
 /** @ported v5.10 */

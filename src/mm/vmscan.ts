@@ -9,7 +9,8 @@
  */
 import { BUG, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../lib/bug.ts';
 import { int_sqrt } from '../lib/bitops.ts';
-import { applied, MM_AVOID_DIVIDE_BY_ZERO_IN_MEMORY_LOW,
+import { applied, MEMCG_INFRASTRUCTURE_TO_FLUSH_MEMCG_STATS,
+	MM_AVOID_DIVIDE_BY_ZERO_IN_MEMORY_LOW,
 	MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING,
 	MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL,
 	MM_CONSIDER_ALL_SWAPPED_BACK_PAGES_IN_USED_ONCE_LOGIC,
@@ -55,6 +56,7 @@ import { __delete_from_page_cache } from './filemap.ts';
 import { __count_memcg_events, count_memcg_page_event, lruvec_memcg, lruvec_page_state,
 	lruvec_page_state_local,
 	mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_calculate_protection,
+	mem_cgroup_flush_stats,
 	mem_cgroup_get_nr_swap_pages, mem_cgroup_get_zone_lru_size, mem_cgroup_iter,
 	mem_cgroup_iter_break,
 	mem_cgroup_lruvec, mem_cgroup_online, mem_cgroup_page_lruvec, mem_cgroup_protection,
@@ -1736,6 +1738,10 @@ function shrink_node(pgdat: pglist_data, sc: scan_control): void {
 		nr.file_taken = nr.taken = 0;
 
 		nr_reclaimed = sc.nr_reclaimed;
+
+		/* what follows reads counters */
+		if (applied(MEMCG_INFRASTRUCTURE_TO_FLUSH_MEMCG_STATS /* aa48e47e3906, v5.15 */))
+			mem_cgroup_flush_stats();
 
 		sc.anon_cost = anon_cost[target_lruvec];
 		sc.file_cost = file_cost[target_lruvec];

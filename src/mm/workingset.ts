@@ -20,6 +20,8 @@
  */
 import { VM_BUG_ON, VM_BUG_ON_PAGE } from '../lib/bug.ts';
 import { fls } from '../lib/bitops.ts';
+import { applied, MM_WORKINGSET_CLARIFY_EVICTION_ORDER_AND_DISTANCE_CALCULATION }
+	from '../lib/commits.ts';
 import { INIT_LIST_HEAD, list_add_tail, list_del_init, list_empty } from '../lib/list.ts';
 import { global_s32, list, s32, struct, use_rows, type ptr } from '../lib/struct.ts';
 import { xa_mk_value, xa_nodes, xa_to_value, type xa_node } from '../lib/xarray.ts';
@@ -103,9 +105,12 @@ export function workingset_eviction(page: page, target_memcg: mem_cgroup): numbe
 	VM_BUG_ON_PAGE(!PageLocked(page), page, 'is evicted without its lock');
 
 	const lruvec = mem_cgroup_lruvec(target_memcg, pgdat);
+	const before = nonresident_age[lruvec];
 	workingset_age_nonresident(lruvec, thp_nr_pages(page));
 	const memcgid = mem_cgroup_id(lruvec_memcg(lruvec));
-	return pack_shadow(memcgid, pgdat, nonresident_age[lruvec], PageWorkingset(page));
+	const eviction = applied(MM_WORKINGSET_CLARIFY_EVICTION_ORDER_AND_DISTANCE_CALCULATION
+	    /* aeddcee6c17b, v5.12 */) ? before : nonresident_age[lruvec];
+	return pack_shadow(memcgid, pgdat, eviction, PageWorkingset(page));
 }
 
 /**

@@ -58,6 +58,9 @@ export const NOT_COMPARED: readonly NotCompared[] = [
 		why: "the number of the highest zone, by the kernel's configuration" },
 	{ area: 'run', names: ['the name of mm_vmscan_writepage'],
 		why: 'mm_vmscan_write_folio on kernels with folios, which says the same' },
+	{ area: 'run', names: ['the flag MAPPEDTODISK of an anonymous page'],
+		why: 'from v5.19 on it is PG_anon_exclusive, by which a write to a private ' +
+			'page decides whether to copy it' },
 	{ area: 'run', names: ['the flags of the zero page'],
 		why: 'one page for all programs of a boot; that it is the zero page is compared' },
 	{ area: 'run', names: ['task, CPU, flags and time of a trace line'],
@@ -149,7 +152,9 @@ function isComparable(expectation: Expectation): boolean {
 
 const ZERO_PAGE = 'ZERO_PAGE';
 const flagsText = (flags: readonly string[]): string =>
-	flags.includes(ZERO_PAGE) ? ZERO_PAGE : flags.join(' ');
+	flags.includes(ZERO_PAGE) ? ZERO_PAGE
+		: flags.filter((flag) => flag !== 'MAPPEDTODISK' || !flags.includes('ANON'))
+			.join(' ');
 
 function outcomeFields(statement: Statement, outcome: Outcome, first: FirstShown): Field[] {
 	switch (outcome.kind) {

@@ -187,7 +187,9 @@ function sumOf(lines: readonly string[], event: string, key: string): number {
 
 	for (const line of lines) {
 		const [name, text = ''] = line.split(/: (.*)/s);
-		if (name!.replace(/^mm_vmscan_/, '') === event)
+		const short = name!.replace(/^mm_vmscan_/, '')
+			.replace(/^write_folio$/, 'writepage');
+		if (short === event)
 			sum += key === 'lines' ? 1
 				: Number(new RegExp(`(?:^| )${key}=(\\d+)`).exec(text)?.[1] ?? 0);
 	}

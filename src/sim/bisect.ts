@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which commits make the difference between two kernels. A kernel is a set of commits, so this is
- * a search over sets: the chronology is tried first, as git bisect would, then delta debugging.
+ * a search over sets: the chronology is tried first, as git bisect would, then sets of commits.
  */
 import { COMMITS } from '../lib/commits.ts';
 import { kernelHas, unmetNeeds, type Kernel } from './kernels.ts';
@@ -131,7 +131,10 @@ function alongHistory(
 		: { commits: [commit], before: at(before), after: at(after) };
 }
 
-/* Delta debugging over sets that are kernels (Zeller and Hildebrandt's ddmin). */
+/*
+ * A minimal set. The order's shortest beginning that works ends with a commit that is needed; with
+ * that one kept, a shorter beginning works, and so on: a few runs for each commit of the set.
+ */
 function aSet(
 	order: readonly number[], bad: Kernel, turns: (kernel: Kernel) => boolean,
 ): Found {
@@ -139,21 +142,28 @@ function aSet(
 		const kernel = toggled(bad, set);
 		return isKernel(kernel) && turns(kernel);
 	};
-	let set = order;
+	let set: number[] = [];
 
-	for (let parts = 2; set.length > 1;) {
-		const size = Math.ceil(set.length / parts);
-		const chunks = Array.from({ length: Math.ceil(set.length / size) }, (_, i) =>
-			set.slice(i * size, (i + 1) * size));
-		const smaller = chunks.find(works) ??
-			chunks.map((chunk) => set.filter((nr) => !chunk.includes(nr))).find(works);
-		if (smaller) {
-			set = smaller;
-			parts = Math.max(2, Math.min(parts - 1, set.length));
-		} else if (size > 1) {
-			parts = Math.min(parts * 2, set.length);
+	for (let end = order.length; !works(set);) {
+		let not = -1, does = end;
+		while (does - not > 1) {
+			const middle = (not + does) >> 1;
+			if (works([...order.slice(0, middle), ...set]))
+				does = middle;
+			else
+				not = middle;
+		}
+		end = does - 1;
+		set = [order[end]!, ...set];
+	}
+	/* where commits undo one another, one may be in it for nothing */
+	for (let at = 0; at < set.length;) {
+		const without = set.toSpliced(at, 1);
+		if (works(without)) {
+			set = without;
+			at = 0;
 		} else {
-			break;
+			at++;
 		}
 	}
 	return { commits: [...set].sort((a, b) => a - b), before: bad, after: toggled(bad, set) };

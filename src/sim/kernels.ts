@@ -61,7 +61,7 @@ export const RELEASES: readonly Release[] = [
 	{ name: `v5.10.${STABLE_MAX}`, trust: 'recorded' },
 	{ name: 'v5.11', trust: 'derived' },
 	{ name: 'v5.18', trust: 'derived' },
-	{ name: 'v6.1', trust: 'derived' },
+	{ name: 'v6.1', trust: 'recorded' },
 	{ name: 'v6.12', trust: 'partial', missing: MGLRU },
 	{ name: 'v7.2', trust: 'partial', missing: MGLRU },
 ];

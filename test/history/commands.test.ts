@@ -86,8 +86,8 @@ describe('bisect', () => {
 		expect(commits).toMatchObject([{ id: '013339df116c', added: false }]);
 	});
 	test('says so where nothing differs', () => {
-		expect(said(['bisect', HALF, '--good', 'v5.11', '--bad', 'v5.18'], 1)).toMatch(
-			/shows the same/);
+		expect(said(['bisect', HALF, '--good', 'v5.10.4', '--bad', 'v5.10.5'], 1))
+			.toMatch(/shows the same/);
 	});
 	test('wants a program and two kernels', () => {
 		expect(refusal('bisect', HALF, '--good', 'v5.11'))

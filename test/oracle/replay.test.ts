@@ -31,8 +31,10 @@ const texts = ({ machine, statements }: Program) =>
 	[JSON.stringify(machine), ...statements.map(({ text }) => text)];
 
 describe('the emulator shows what a real kernel did', () => {
+	/* The invariants of the same programs on 5.10 are held there. */
 	test.each(recordings)('%s', (file) => {
-		const { fields, first, recording } = replay(folder, file, true);
+		const { fields, first, recording } =
+			replay(folder, file, !file.endsWith('.6.1.json'));
 		const { statements } = recording.program;
 
 		expect(first && { line: statements[first.place]!.span.line,
