@@ -73,6 +73,9 @@ export const MM_DONT_PLAY_GAMES_WITH_PINNED_PAGES_IN_CLEAR_PAGE_REFS = commit(
 export const MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY = commit(
 	'912efa17e512', 'v5.12', 'v5.10.20',
 	'mm: proc: Invalidate TLB after clearing soft-dirty page state');
+export const KVM_DONT_SET_ACCESSED_DIRTY_BITS_FOR_ZERO_PAGE = commit(
+	'a1040b0d42ac', 'v6.0', 'v5.10.137',
+	"KVM: Don't set Accessed/Dirty bits for ZERO_PAGE");
 
 /** Every commit that can be switched; a commit's number is its place here. */
 export const COMMITS: readonly Commit[] = table;

@@ -22,6 +22,11 @@ export const POINTS = [
 	'do_swap_page.page_found',
 	'wp_page_copy.copied',
 	'handle_pte_fault',
+	'direct_page_fault.mmu_seq',
+	'direct_page_fault.pfn',
+	'fast_page_fault.cmpxchg',
+	'paging64_page_fault.mmu_seq',
+	'paging64_page_fault.pfn',
 ] as const;
 export type PointName = typeof POINTS[number];
 

@@ -51,6 +51,7 @@ import { COUNT_CONTINUED, SWAP_HAS_CACHE, SWAP_MAP_BAD, SWAP_MAP_SHMEM, SWAP_SLO
 import { swp_swapcount } from '../mm/swapfile.ts';
 import { node_stat_name, zone_stat_name } from '../mm/vmstat.ts';
 import { statementDepth } from './actors.ts';
+import { checkKvm, countKvmPages } from './invariants_kvm.ts';
 
 const { next: list_next } = list_heads;
 const { flags: page_flags, _refcount, _mapcount, mapping: page_mapping, mem_cgroup: page_memcg,
@@ -135,6 +136,7 @@ class Census {
 			countMapping(this, mapping);
 		countPagevecs(this);
 		countFree(this);
+		countKvmPages(this.refs);
 	}
 }
 
@@ -861,6 +863,7 @@ export function checkInvariants(): void {
 		checkCounters(census);
 		checkTlb();
 		checkTasks();
+		checkKvm(fail);
 	} catch (error) {
 		/* An assertion of a port met on the way is an answer too. */
 		if (error instanceof KernelBug)

@@ -21,7 +21,7 @@ import { ram_bytes } from '../mm/fs.ts';
 import { GFP_KERNEL } from '../mm/gfp.ts';
 import { ROOT_MEM_CGROUP, type cgroup } from '../mm/memcontrol_types.ts';
 import { mm_boot, RAM_BYTES_MIN } from '../mm/mm_init.ts';
-import { pages, tasks, type page, type task_struct } from '../mm/mm_types.ts';
+import { tasks, type page, type task_struct } from '../mm/mm_types.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE }
 	from '../mm/mmap.ts';
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../mm/mremap.ts';

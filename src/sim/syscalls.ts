@@ -6,7 +6,7 @@
 import { PAGE_SIZE } from '../arch/page.ts';
 import { EBADF, EINVAL, EMFILE, ENOENT } from '../lib/errno.ts';
 import { current } from '../mm/current.ts';
-import { find_task_by_vpid, kernel_clone, set_task_comm } from '../mm/fork.ts';
+import { CLONE_PARENT, CLONE_VM, find_task_by_vpid, kernel_clone, set_task_comm } from '../mm/fork.ts';
 import { alloc_file, file_inode, fput, get_file, ihold, iput, O_RDWR } from '../mm/fs.ts';
 import { TASK_FILES, tasks, type file, type task_struct } from '../mm/mm_types.ts';
 import { MAP_ANONYMOUS } from '../mm/mmap.ts';
@@ -27,7 +27,7 @@ export function fget(task: task_struct, fd: number): file {
 }
 
 /* Install a file at the lowest free descriptor; it is put where there is none. */
-function fdInstall(file: file): number {
+export function fdInstall(file: file): number {
 	const task = current();
 
 	for (let fd = 0; fd < TASK_FILES; fd++) {
@@ -103,6 +103,18 @@ export function sys_mmap(
 	} finally {
 		fput(file);
 	}
+}
+
+/** clone(2) of a thread, which names itself: its row, or -errno. */
+export function sys_clone_thread(comm: string): number {
+	const thread = kernel_clone(CLONE_VM | CLONE_PARENT);
+
+	if (thread < 0)
+		return thread;
+	tasks.group_leader[thread as task_struct] = current();
+	tasks.cpu[thread as task_struct] = idlestCpu();
+	set_task_comm(thread as task_struct, comm);
+	return thread;
 }
 
 /** fork(2), and the child names itself (prctl PR_SET_NAME): its row, or -errno. */
