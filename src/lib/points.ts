@@ -27,6 +27,9 @@ export const POINTS = [
 	'fast_page_fault.cmpxchg',
 	'paging64_page_fault.mmu_seq',
 	'paging64_page_fault.pfn',
+	'dmirror_range_fault.seq',
+	'dmirror_range_fault.walked',
+	'zapper_fault.page',
 ] as const;
 export type PointName = typeof POINTS[number];
 

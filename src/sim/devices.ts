@@ -4,15 +4,18 @@
  * memory of a task. What each was told is in kvm/notifier_log.ts.
  */
 import { EEXIST, ENOENT, ENOMEM } from '../lib/errno.ts';
-import { array, f64, kmem_cache_zalloc, nr_rows, s32, struct, u8, type ptr }
+import { array, kmem_cache_zalloc, nr_rows, s32, struct, u8, type ptr }
 	from '../lib/struct.ts';
-import { EVENT_NAMES, notifier_log_written, notifier_records, type NotifierRecord }
+import { EVENT_NAMES, notifier_records, type NotifierRecord }
 	from '../kvm/notifier_log.ts';
 import { MachineError } from './errors.ts';
 
 export type sim_device = ptr<'sim_device'>;
 
-export const DEVICE_VM = 1, DEVICE_SVA = 2, DEVICE_MIRROR = 3, DEVICE_PIN = 4, DEVICE_ZAPPER = 5;
+/** Devices by the words of the language; their kind is the place here, plus 2. */
+export const DEVICE_KINDS = ['sva', 'mirror', 'pin', 'zapper'] as const;
+export type DeviceKind = typeof DEVICE_KINDS[number];
+export const DEVICE_VM = 1;
 
 const NAME_LEN = 16;
 export const sim_devices = struct<sim_device>()('sim_device', 256, {
@@ -25,8 +28,6 @@ export const sim_devices = struct<sim_device>()('sim_device', 256, {
 	pid: s32,
 	/* row of its subscription; negative: of an interval notifier */
 	subscription: s32,
-	/* records of the log written when it was last asked for */
-	asked: f64,
 });
 
 /** The device of a name, 0 for none. */
@@ -59,24 +60,23 @@ export function addDevice(
 	sim_devices.row[device] = row;
 	sim_devices.pid[device] = pid;
 	sim_devices.subscription[device] = subscription;
-	sim_devices.asked[device] = notifier_log_written.v;
 	return device;
 }
 
 /**
- * What a device was told since it was last asked, oldest first.
+ * What a device was told, oldest first.
+ * @param since notifier_log_written at some time: only what it was told after
  * @param where the text of a range of addresses
  * @throws MachineError ENOENT
  */
 export function deviceNotifiers(
-	name: string, where: (start: number, end: number) => string = range,
+	name: string, since: number, where: (start: number, end: number) => string = range,
 ): string[] {
 	const device = findDevice(name);
 
 	if (!device)
 		throw new MachineError(`secondary MMU ${name}`, ENOENT);
-	const since = sim_devices.asked[device], subscription = sim_devices.subscription[device];
-	sim_devices.asked[device] = notifier_log_written.v;
+	const subscription = sim_devices.subscription[device];
 	return notifier_records(since)
 		.filter((record) => record.subscription === subscription)
 		.map((record) => describe(record, where));

@@ -12,6 +12,7 @@ import { KernelNameError, findCommit } from '../kernels.ts';
 import { ADVICE, OUTCOME_NAMES, PAGE_COUNTS, SLOTS_MAX, type Action, type Expectation, type Guard,
 	type MachineSettings, type PageCount, type Program, type Protection, type RangeRef,
 	type Statement } from './ast.ts';
+import { DEVICE_WORDS, ProgramDevices, SPTE_COUNTS } from './devices.ts';
 import { MEMORY_STAT_KEYS, checkKnob, checkReadable, checkValue, isKnobLike } from './knobs.ts';
 import { LitmusError, didYouMean, oneOf, quoted, type Span } from './source.ts';
 import { Cursor, lines, type Word } from './words.ts';
@@ -29,7 +30,7 @@ interface MappingInfo { slot: number; pages: number }
 interface TaskInfo { slot: number; mappings: Map<string, MappingInfo> }
 
 const STATEMENTS = ['machine', 'cgroup', 'rmdir', 'memfd', 'close', 'task', 'drain', 'reclaim',
-	'show', 'stat', 'trace', 'notifiers', 'expect', 'cat', 'at'];
+	'show', 'stat', 'trace', 'notifiers', 'expect', 'cat', 'at', ...DEVICE_WORDS];
 const TASK_STATEMENTS = ['mmap', 'munmap', 'mremap', 'read', 'write', 'mprotect', 'madvise',
 	'mlock', 'munlock', 'clear_refs', 'fork', 'exit', 'move'];
 /* Names that would make a line hard to read. */
@@ -47,6 +48,17 @@ class Parser {
 	/* The tasks that have a mapping of a name. */
 	readonly #owners = new Map<string, Set<string>>();
 	readonly #mappingNames: string[] = [];
+	readonly #devices = new ProgramDevices({
+		newName: (c, what) => this.#newName(c, what, (n) => this.#tasks.has(n) ||
+			this.#devices.has(n)),
+		taskSlot: (c, word, name) => this.#tasks.get(name)?.slot ?? c.fail(word,
+			`task ${quoted(name)} does not exist; expected ` + (this.#tasks.size
+			? oneOf([...this.#tasks.keys()]) : "a 'task NAME' before")),
+		taskOfSlot: (slot) =>
+			[...this.#tasks].find(([, task]) => task.slot === slot)?.[0],
+		range: (c, task) => this.#range(c, task),
+		number: (c, low, high) => this.#number(c, low, high),
+	});
 	#hooks = 0;
 	#memfdSlots = 0;
 	#machine: MachineSettings = {};
@@ -104,13 +116,17 @@ class Parser {
 		const word = c.peek() ?? c.take('a statement');
 		let task: string | undefined;
 
-		if (c.peek(1)?.text === ':' && word.text !== 'at') {
+		const device = c.peek(1)?.text === ':' && this.#devices.has(word.text);
+		if (device) {
+			c.take('a device');
+			c.require(':');
+		} else if (c.peek(1)?.text === ':' && word.text !== 'at') {
 			task = this.#taskName(c);
 			c.require(':');
 		}
 		const guards = [...before];
 		const taskSlot = task === undefined ? undefined : this.#tasks.get(task)!.slot;
-		const action = task === undefined
+		const action = device ? this.#devices.statement(c, word) : task === undefined
 			? this.#plain(c, guards, hooked)
 			: this.#ofTask(c, task, guards, hooked);
 		c.end();
@@ -234,15 +250,16 @@ class Parser {
 		case 'reclaim':
 			return { kind: 'reclaim', cgroup: this.#cgroup(c, true),
 				pages: this.#pages(c) };
-		case 'show': return { kind: 'show', range: this.#range(c) };
+		case 'show':
+			return this.#devices.isGuest(c.peek())
+				? { kind: 'showguest', guest: this.#devices.guest(c) }
+				: { kind: 'show', range: this.#range(c) };
+		case 'vm': case 'sva': case 'mirror': case 'pin': case 'zapper':
+			this.#declares(c, word, guards);
+			return this.#devices.declaration(c, word);
 		case 'stat': return this.#stat(c);
 		case 'trace': return { kind: 'trace' };
-		case 'notifiers': {
-			const name = c.take('a device');
-			return c.fail(
-				name, `${quoted(name.text)} is no secondary MMU of this program; ` +
-				'expected one that it declared');
-		}
+		case 'notifiers': return { kind: 'notifiers', ...this.#devices.named(c) };
 		case 'expect': {
 			guards.push(...this.#guards(c));
 			return { kind: 'expect', expectation: this.#expectation(c) };
@@ -385,7 +402,8 @@ class Parser {
 
 	#task(c: Cursor, word: Word, guards: readonly Guard[]): Action {
 		this.#declares(c, word, guards);
-		const name = this.#newName(c, 'task', (n) => this.#tasks.has(n));
+		const name = this.#newName(c, 'task', (n) => this.#tasks.has(n) ||
+			this.#devices.has(n));
 		let cgroup: string | undefined;
 
 		const setting = c.peek();
@@ -741,6 +759,11 @@ class Parser {
 				name: this.#oneOfWords(
 				c, name, name.text, OUTCOME_NAMES, 'errno or signal') };
 		}
+		}
+		if (this.#devices.isGuest(word)) {
+			const guest = this.#devices.guest(c);
+			return { of: 'spte', guest, counts: this.#keyValues(c, (at, key) =>
+				this.#oneOfWords(c, at, key, SPTE_COUNTS, "property of a guest's pages")) };
 		}
 		const range = this.#range(c);
 		const first = c.peek() ?? c.take('present=N, or present, !active, ...');
