@@ -228,7 +228,8 @@ export function nested_walk(
 		const need = access === MMU_WRITE ? 7 : 5;
 		if ((all & need) === need && (high & (PFN_HI_MASK |
 		    (access === MMU_FETCH ? NX_HI : 0))) === 0 && ((e4 | e3 | e2) & 0x80) === 0) {
-			if (!(all & _PAGE_ACCESSED) || (access === MMU_WRITE && !(e1 & _PAGE_DIRTY))) {
+			if (!(all & _PAGE_ACCESSED) || (access === MMU_WRITE &&
+				!(e1 & _PAGE_DIRTY))) {
 				ram[p4] = e4 | _PAGE_ACCESSED;
 				ram[p3] = e3 | _PAGE_ACCESSED;
 				ram[p2] = e2 | _PAGE_ACCESSED;
@@ -428,7 +429,8 @@ function two_dimensional_walk(guest: guest_cpu, gva: number, access: number): nu
 	}
 
 	/* CR0.WP is set in all guests: a write needs W in supervisor mode too. */
-	if ((kind === MMU_WRITE && !(all & _PAGE_RW)) || ((access & 4) !== 0 && !(all & _PAGE_USER)) ||
+	if ((kind === MMU_WRITE && !(all & _PAGE_RW)) || ((access & 4) !== 0 &&
+		!(all & _PAGE_USER)) ||
 	    (kind === MMU_FETCH && (any_hi & NX_HI) !== 0 && (efer[guest] & EFER_NX) !== 0))
 		return guest_fault(guest, gva, access, X86_PF_PROT);
 
@@ -482,7 +484,8 @@ function shadow_walk(guest: guest_cpu, gva: number, access: number): number {
 			break;
 		table = entry >>> 2 & ~0x3ff;
 	}
-	if ((kind === MMU_WRITE && !(all & _PAGE_RW)) || ((access & 4) !== 0 && !(all & _PAGE_USER)) ||
+	if ((kind === MMU_WRITE && !(all & _PAGE_RW)) || ((access & 4) !== 0 &&
+		!(all & _PAGE_USER)) ||
 	    (kind === MMU_FETCH && (any_hi & NX_HI) !== 0))
 		return guest_fault(guest, gva, access, X86_PF_PROT);
 	for (let l = top === 3 ? 2 : 4; l >= level; l--)

@@ -29,7 +29,7 @@ import { logged } from './notifier_log.ts';
 
 const IOTLB_ENTRIES = 64;
 
-/** @custom container_of() */
+/** @custom container_of() of the subscription */
 function mn_to_device(mn: mmu_notifier): device {
 	return mmu_notifiers.container[mn] as device;
 }
@@ -57,7 +57,7 @@ function mn_release(mn: mmu_notifier, _mm: mm_struct): void {
 const iommu_mn = register_mmu_notifier_ops(logged({
 	name: 'iommu_v2', release: mn_release, invalidate_range: mn_invalidate_range }));
 
-/** Bind a device to an address space; 0 for no memory. @reduced amd_iommu_bind_pasid() */
+/** Bind a device to an address space; 0 for no memory. @reduced without PASIDs and PCI */
 export function amd_iommu_bind_pasid(mm: mm_struct): device {
 	const device = newDevice(IOTLB_ENTRIES), mn = kmem_cache_zalloc(mmu_notifiers);
 
@@ -94,8 +94,7 @@ function do_fault(device: device, address: number, write: boolean): number {
 	}
 }
 
-/* The IOMMU's walk of the CPU's tables: the entry's index, 0 where it faults. */
-/** @custom hardware */
+/** The entry's index, 0 where it faults. @custom the hardware's walk of the CPU's tables */
 function iommu_walk(mm: mm_struct, address: number, write: boolean): number {
 	const need = _PAGE_PRESENT | _PAGE_USER | (write ? _PAGE_RW : 0);
 	const pgd = pgd_offset(mm, address);
@@ -134,7 +133,8 @@ export function iommu_access(device: device, address: number, write: boolean): n
 		if (pte)
 			/* Writable only once D is set, so that a first write sets it. */
 			deviceMap(device, address, ram[pte]! >>> 12,
-				(ram[pte]! & (_PAGE_RW | _PAGE_DIRTY)) === (_PAGE_RW | _PAGE_DIRTY));
+				(ram[pte]! & (_PAGE_RW | _PAGE_DIRTY)) === (_PAGE_RW |
+					_PAGE_DIRTY));
 		else if (do_fault(device, address, write))
 			return -EFAULT;
 	}

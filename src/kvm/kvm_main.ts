@@ -220,7 +220,7 @@ function kvm_free_memslot(kvm: kvm, slot: kvm_memory_slot): void {
 	kmem_cache_free(kvm_memory_slots, slot);
 }
 
-/** KVM_CREATE_VM of the running task: the VM, or -ENOMEM. @reduced to memory */
+/** KVM_CREATE_VM of the running task: the VM, or -ENOMEM. @reduced to what is about memory */
 export function kvm_create_vm(): number {
 	const kvm = kmem_cache_zalloc(kvms);
 
@@ -639,7 +639,7 @@ function hva_to_pfn_fast(
 }
 
 /* The page that hva_to_pfn_slow() found. */
-const slow_page: page[] = [0 as page];
+const slow_page: out<page> = { v: 0 as page };
 
 /** 1 with the page in slow_page, or -errno. @reduced async page faults: never FOLL_NOWAIT */
 function hva_to_pfn_slow(
@@ -666,7 +666,7 @@ function hva_to_pfn_slow(
 			page = wpage;
 		}
 	}
-	slow_page[0] = page;
+	slow_page.v = page;
 	return nr;
 }
 
@@ -682,7 +682,7 @@ function hva_to_pfn(
 		return KVM_PFN_ERR_FAULT;
 	const nr = hva_to_pfn_slow(addr, write_fault, writable);
 	if (nr === 1)
-		return slow_page[0]!;
+		return slow_page.v;
 
 	const mm = tasks.mm[current()];
 	mmap_read_lock(mm);
@@ -838,7 +838,7 @@ export function kvm_vcpu_mark_page_dirty(vcpu: kvm_vcpu, gfn: gfn_t): void {
 
 /**
  * KVM_CREATE_VCPU: the vCPU, or -errno. It has paging off until its registers are set.
- * @reduced to memory
+ * @reduced to what is about memory
  */
 export function kvm_vm_ioctl_create_vcpu(kvm: kvm, id: number): number {
 	if (id < 0 || id >= KVM_MAX_VCPUS)
@@ -864,7 +864,7 @@ export function kvm_vm_ioctl_create_vcpu(kvm: kvm, id: number): number {
 	return vcpu;
 }
 
-/** KVM_SET_SREGS, of what paging needs. @reduced to memory */
+/** KVM_SET_SREGS, of what paging needs. @reduced to what is about memory */
 export function kvm_vcpu_ioctl_set_sregs(
 	vcpu: kvm_vcpu, cr0: number, cr3: number, cr4: number, efer: number,
 ): number {
@@ -878,7 +878,7 @@ export function kvm_vcpu_ioctl_set_sregs(
 	return 0;
 }
 
-/** KVM_RUN: 0 with exit_reason, or -errno. @reduced to memory */
+/** KVM_RUN: 0 with exit_reason, or -errno. @reduced to what is about memory */
 export function kvm_vcpu_ioctl_run(vcpu: kvm_vcpu, instruction: guest_instruction): number {
 	if (kvm_mm[kvm_vcpus.kvm[vcpu]] !== tasks.mm[current()])
 		return -EIO;

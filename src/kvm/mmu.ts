@@ -89,9 +89,9 @@ const { base_gfn, npages, userspace_addr, flags: slot_flags } = kvm_memory_slots
 const { kvm: vcpu_kvm } = kvm_vcpus;
 const private_ = pages.private;
 
-/** The level of an entry's table: 1 the lowest. */
+/** The level of an entry's table: 1 the lowest. @custom sp->role.level */
 export const sp_level = (sp: kvm_mmu_page): number => sp_role[sp] & ROLE_LEVEL;
-/** Index of the first entry of a page. */
+/** Index of the first entry of a page. @custom sp->spt by its page */
 export const spt_of = (sp: kvm_mmu_page): sptep => spt[sp] << FRAME_WORDS_SHIFT;
 
 /** @ported v5.10 arch/x86/kvm/mmu/mmu_internal.h; of the page of an entry by value */
@@ -199,7 +199,8 @@ function mmu_spte_update_no_track(sptep: sptep, lo: number, hi: number): void {
 		return;
 	}
 	__set_spte(sptep, lo, hi);
-	WARN_ON_ONCE(spte_to_pfn(old_lo) !== spte_to_pfn(lo), 'an update of an SPTE changes its pfn');
+	WARN_ON_ONCE(spte_to_pfn(old_lo) !== spte_to_pfn(lo),
+		'an update of an SPTE changes its pfn');
 }
 
 /** True if TLBs must be flushed. @ported v5.10 static */
@@ -404,7 +405,7 @@ function account_shadowed(kvm: kvm, sp: kvm_mmu_page): void {
 		kvm_slot_page_track_add_page(kvm, slot, gfn);
 }
 
-/** @reduced as account_shadowed() */
+/** @reduced what forbids large pages, as in account_shadowed() */
 function unaccount_shadowed(kvm: kvm, sp: kvm_mmu_page): void {
 	const gfn = sp_gfn[sp];
 
@@ -844,7 +845,8 @@ function kvm_mmu_alloc_page(vcpu: kvm_vcpu, direct: boolean): kvm_mmu_page {
 	spt[sp] = kvm_vcpus.mmu_shadow_page_cache[at + --nr_shadow_page_cache[vcpu]]! as page;
 	if (!direct) {
 		BUG_ON(nr_gfn_array_cache[vcpu] <= 0, 'the cache of gfn arrays is empty');
-		sp_gfns[sp] = kvm_vcpus.mmu_gfn_array_cache[at + --nr_gfn_array_cache[vcpu]]! as page;
+		sp_gfns[sp] = kvm_vcpus.mmu_gfn_array_cache[at +
+			--nr_gfn_array_cache[vcpu]]! as page;
 	}
 	private_[spt[sp]] = sp;
 	sp_kvm[sp] = kvm;
@@ -1002,7 +1004,8 @@ function kvm_sync_pages(vcpu: kvm_vcpu, gfn: gfn_t, invalid_list: list_head): bo
 		next = hash_next[s];
 		if (!is_gfn_indirect_valid_sp(kvm, s, gfn) || !unsync[s])
 			continue;
-		WARN_ON_ONCE(sp_level(s) !== PG_LEVEL_4K, 'a page above the lowest level is unsync');
+		WARN_ON_ONCE(sp_level(s) !== PG_LEVEL_4K,
+			'a page above the lowest level is unsync');
 		ret = kvm_sync_page(vcpu, s, invalid_list) || ret;
 	}
 	return ret;
@@ -1061,7 +1064,8 @@ function mmu_sync_children(vcpu: kvm_vcpu, parent: kvm_mmu_page): void {
 
 		for (let i = mmu_pages_first(pvec, parents); i < pvec.sp.length;
 			i = mmu_pages_next(pvec, parents, i))
-			is_protected = rmap_write_protect(vcpu, sp_gfn[pvec.sp[i]!]) || is_protected;
+			is_protected = rmap_write_protect(vcpu, sp_gfn[pvec.sp[i]!]) ||
+				is_protected;
 		if (is_protected) {
 			kvm_flush_remote_tlbs(vcpu_kvm[vcpu]);
 			flush = false;
@@ -1104,7 +1108,7 @@ export function kvm_mmu_get_page(
 			continue;
 		if (!direct_mmu) {
 			if (unsync[sp]) {
-				/* Good, but syncing may find that it is not: then it is made anew. */
+				/* If syncing finds it bad, it is made anew. */
 				if (!__kvm_sync_page(vcpu, sp, invalid_list))
 					break;
 				kvm_make_request(KVM_REQ_TLB_FLUSH_CURRENT, vcpu);
@@ -1144,7 +1148,8 @@ function shadow_walk_init_using_root(
 
 	if (iterator.level === PT32E_ROOT_LEVEL) {
 		BUG_ON(root !== kvm_vcpus.root_hpa[vcpu], 'a PAE root that is not the active one');
-		const entry = ram[(root << FRAME_WORDS_SHIFT) + 2 * (Math.floor(addr / 2 ** 30) & 3)]!;
+		const entry = ram[(root << FRAME_WORDS_SHIFT) +
+			2 * (Math.floor(addr / 2 ** 30) & 3)]!;
 		iterator.shadow_addr = entry >>> 12;
 		iterator.level--;
 		if (!iterator.shadow_addr)
@@ -1413,7 +1418,8 @@ export function mmu_need_write_protect(
 			return true;
 		if (unsync[sp])
 			continue;
-		WARN_ON_ONCE(sp_level(sp) !== PG_LEVEL_4K, 'a page above the lowest level is unsync');
+		WARN_ON_ONCE(sp_level(sp) !== PG_LEVEL_4K,
+			'a page above the lowest level is unsync');
 		kvm_unsync_page(vcpu, sp);
 	}
 	return false;

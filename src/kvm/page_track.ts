@@ -29,7 +29,7 @@ export function kvm_slot_page_track_add_page(kvm: kvm, slot: kvm_memory_slot, gf
 		kvm_flush_remote_tlbs(kvm);
 }
 
-/** @reduced as kvm_slot_page_track_add_page() */
+/** @reduced what forbids large pages is not counted */
 export function kvm_slot_page_track_remove_page(
 	_kvm: kvm, slot: kvm_memory_slot, gfn: gfn_t,
 ): void {

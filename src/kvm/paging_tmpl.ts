@@ -206,7 +206,8 @@ function paging64_walk_addr(
 			walker.gfn = gpte_to_gfn_lvl(pte, pte_hi, walker.level) +
 				Math.floor(addr / 4096) % 2 ** (9 * (walker.level - 1));
 			if (!write_fault)
-				walker.pte_access = paging64_protect_clean_gpte(walker.pte_access, pte);
+				walker.pte_access =
+					paging64_protect_clean_gpte(walker.pte_access, pte);
 			else
 				accessed_dirty &&= (pte & PT_DIRTY_MASK) !== 0;
 			if (!accessed_dirty) {
@@ -312,7 +313,8 @@ function paging64_fetch(
 		clear_sp_write_flooding_count(it.sptep);
 		let sp = 0 as kvm_mmu_page;
 		if (!is_shadow_present_pte(ram[it.sptep]!, ram[it.sptep + 1]!))
-			sp = kvm_mmu_get_page(vcpu, gw.table_gfn[it.level - 2]!, it.level - 1, false,
+			sp = kvm_mmu_get_page(vcpu, gw.table_gfn[it.level - 2]!, it.level - 1,
+				false,
 				gw.pt_access[it.level - 2]!);
 		/* The guest's table is write-protected now: is the entry still there? */
 		if (paging64_gpte_changed(vcpu, gw, it.level - 1))
@@ -328,7 +330,8 @@ function paging64_fetch(
 			break;
 		validate_direct_spte(vcpu, it.sptep, direct_access);
 		if (!is_shadow_present_pte(ram[it.sptep]!, ram[it.sptep + 1]!)) {
-			const sp = kvm_mmu_get_page(vcpu, base_gfn, it.level - 1, true, direct_access);
+			const sp = kvm_mmu_get_page(vcpu, base_gfn, it.level - 1, true,
+				direct_access);
 			link_shadow_page(vcpu, it.sptep, sp);
 		}
 	}

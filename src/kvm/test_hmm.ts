@@ -166,7 +166,8 @@ export function dmirror_snapshot(dmirror: device, start: number, end: number): n
 		} finally {
 			mmap_read_unlock(mm);
 		}
-		if (ret === -EBUSY || (!ret && mmu_interval_read_retry(notifier, range.notifier_seq)))
+		if (ret === -EBUSY || (!ret && mmu_interval_read_retry(notifier,
+			range.notifier_seq)))
 			continue;
 		return ret || range.hmm_pfns.map(dmirror_mkentry);
 	}

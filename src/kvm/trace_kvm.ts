@@ -37,7 +37,7 @@ const hex64 = (at: number): string => {
 
 	return hi ? hi.toString(16) + lo.toString(16).padStart(8, '0') : lo.toString(16);
 };
-/** @custom kvm_mmu_trace_pferr_flags */
+/** @custom __print_flags() of kvm_mmu_trace_pferr_flags */
 const pferr = (flags: number): string => {
 	const names = [[1, 'P'], [2, 'W'], [4, 'U'], [8, 'RSVD'], [16, 'F']] as const;
 	const found = names.filter(([bit]) => flags & bit).map(([, name]) => name);
@@ -65,7 +65,8 @@ export const KVM_TRACE_EVENTS: readonly KvmTraceEvent[] = [
 			hex64(at + 4);
 	} },
 	{ system: 'kvmmmu', name: 'mark_mmio_spte', text: (at) =>
-		`sptep:${hex64(at)} gfn ${hex64(at + 2)} access ${hex(at + 4)} gen ${hex(at + 5)}` },
+		`sptep:${hex64(at)} gfn ${hex64(at + 2)} access ${hex(at + 4)} ` +
+		`gen ${hex(at + 5)}` },
 	{ system: 'kvmmmu', name: 'handle_mmio_page_fault', text: (at) =>
 		`addr:${hex64(at)} gfn ${hex64(at + 2)} access ${hex(at + 4)}` },
 	{ system: 'kvmmmu', name: 'kvm_mmu_zap_all_fast', text: (at) =>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * mm/hmm.c, v5.10
- * Left out: huge pages, hugetlb, device memory and entries that are private to a device, DMA mapping.
+ * Left out: huge pages, hugetlb, device memory and entries that are private to a device, DMA
+ * mapping.
  * Lock order modelled: mmap_lock.
  *
  * An element of hmm_pfns is a pfn with flags above it, where the kernel has them from bit 63 down.
@@ -171,7 +172,8 @@ function hmm_vma_walk_pmd(
 
 	for (let addr = start; addr < end; addr += PAGE_SIZE) {
 		const i = (addr - range.start) / 2 ** PAGE_SHIFT;
-		const r = hmm_vma_handle_pte(addr, addr + PAGE_SIZE, pte_offset_map(pmd, addr), i, walk);
+		const r = hmm_vma_handle_pte(addr, addr + PAGE_SIZE, pte_offset_map(pmd, addr),
+			i, walk);
 
 		if (r)
 			return r;

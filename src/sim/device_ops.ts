@@ -71,7 +71,8 @@ export class Device {
 		return DEVICE_KINDS[sim_devices.kind[findDevice(this.name)] - 2]!;
 	}
 
-	/** `read`, `write`, `snapshot`, `pin` or `unpin` pages. @throws MachineError, BlockedError */
+	/** `read`, `write`, `snapshot`, `pin` or `unpin` pages. @throws MachineError,
+		BlockedError */
 	use(deed: string, range: Range, value = 1): number[] {
 		switch (deed) {
 		case 'read': return [...this.read(range)];
@@ -126,7 +127,8 @@ export class Device {
 		try {
 			const r = runStatement(devices.worker[row], what, () => {
 				if (kind === 'mirror')
-					return dmirror_access(row, start, start + pages * PAGE_SIZE, write,
+					return dmirror_access(row, start, start +
+						pages * PAGE_SIZE, write,
 						(at, page) => {
 							step();
 							touch(at, page);
@@ -135,7 +137,8 @@ export class Device {
 				for (; done < pages; done++) {
 					step();
 					const address = start + done * PAGE_SIZE;
-					const at = kind === 'sva' ? iommu_access(row, address, write)
+					const at = kind === 'sva' ? iommu_access(row, address,
+						write)
 						: zapperAccess(row, address, write, wait);
 					if (at < 0)
 						return at;
@@ -147,7 +150,8 @@ export class Device {
 				throw new MachineError(what, -r || EFAULT);
 		} catch (error) {
 			if (error instanceof BlockedError)
-				throw new BlockedError(error.message.replace(/^waits for /, ''), done);
+				throw new BlockedError(error.message.replace(/^waits for /, ''),
+					done);
 			throw error;
 		}
 	}

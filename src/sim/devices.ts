@@ -103,5 +103,6 @@ function describe(
 }
 
 function range(start: number, end: number): string {
-	return end >= 2 ** 52 ? 'all' : `0x${start.toString(16)}+${Math.ceil((end - start) / 4096)}`;
+	return end >= 2 ** 52 ? 'all'
+		: `0x${start.toString(16)}+${Math.ceil((end - start) / 4096)}`;
 }

@@ -129,7 +129,8 @@ function checkVm(fail: Fail, kvm: kvm): void {
 			continue;
 		used++;
 		if (pages.private[kvm_mmu_pages.spt[sp]] !== sp)
-			fail('spte', `page ${kvm_mmu_pages.spt[sp]} does not say that it is of ${sp}`);
+			fail('spte',
+				`page ${kvm_mmu_pages.spt[sp]} does not say that it is of ${sp}`);
 		const role = kvm_mmu_pages.role[sp], level = sp_level(sp);
 		if (!(role & (ROLE_DIRECT | ROLE_INVALID))) {
 			indirect++;
@@ -149,16 +150,20 @@ function checkVm(fail: Fail, kvm: kvm): void {
 			}
 			const problem = formatProblem(lo, hi, false);
 			if (problem && kvm_module.v - 1 !== NESTED_NONE)
-				fail('spte_format', `entry ${i} of page ${sp} of level ${level} ${problem}`);
+				fail('spte_format',
+					`entry ${i} of page ${sp} of level ${level} ${problem}`);
 			const child = to_shadow_page(lo);
 			if (!kvm_mmu_pages.table.live[child] || sp_level(child) !== level - 1 ||
 			    timesIn(child, sptep) !== 1)
-				fail('spte_rmap', `entry ${i} of page ${sp} does not lead to a child ` +
+				fail('spte_rmap',
+					`entry ${i} of page ${sp} does not lead to a child ` +
 					'that knows it');
 		}
 		for (let i = 0, at; (at = rmap_get(sp, i)) !== 0; i++)
-			if (!is_shadow_present_pte(ram[at]!, ram[at + 1]!) || to_shadow_page(ram[at]!) !== sp)
-				fail('spte_rmap', `page ${sp} has a parent that does not lead to it`);
+			if (!is_shadow_present_pte(ram[at]!, ram[at + 1]!) ||
+				to_shadow_page(ram[at]!) !== sp)
+				fail('spte_rmap',
+					`page ${sp} has a parent that does not lead to it`);
 	}
 	for (let i = 0; i < kvms.used_slots[kvm]; i++) {
 		const slot = memslot_at(kvm, i), { base_gfn, npages, rmap_4k, gfn_track } =
@@ -177,7 +182,8 @@ function checkVm(fail: Fail, kvm: kvm): void {
 			fail('slots', `slots ${i - 1} and ${i} of VM ${kvm} are not in order`);
 	}
 	if (listed !== leaves)
-		fail('spte_rmap', `the lists of VM ${kvm} have ${listed} SPTEs, its tables ${leaves}`);
+		fail('spte_rmap',
+			`the lists of VM ${kvm} have ${listed} SPTEs, its tables ${leaves}`);
 	if (kvms.n_used_mmu_pages[kvm] !== used)
 		fail('spte', `n_used_mmu_pages of VM ${kvm} is ${kvms.n_used_mmu_pages[kvm]}, ` +
 			`counted ${used}`);
@@ -208,8 +214,10 @@ function checkGuestTlb(fail: Fail): void {
 	for (let cpu = 0; cpu < nr_cpu_ids.v; cpu++) {
 		for (const entry of guest_tlb_entries(cpu)) {
 			const vcpu = entry.asid as kvm_vcpu;
-			if (!kvm_vcpus.table.live[vcpu] || kvm_vcpus.root_hpa[vcpu] === INVALID_PAGE ||
-			    kvm_vcpus.root_hpa[vcpu] !== entry.root || kvm_vcpus.cpu[vcpu] !== cpu ||
+			if (!kvm_vcpus.table.live[vcpu] ||
+				kvm_vcpus.root_hpa[vcpu] === INVALID_PAGE ||
+			    kvm_vcpus.root_hpa[vcpu] !== entry.root ||
+				kvm_vcpus.cpu[vcpu] !== cpu ||
 			    kvm_vcpus.requests[vcpu] & (KVM_REQ_TLB_FLUSH | KVM_REQ_MMU_RELOAD |
 				KVM_REQ_TLB_FLUSH_CURRENT))
 				continue;
@@ -218,12 +226,14 @@ function checkGuestTlb(fail: Fail): void {
 			const what = `CPU ${cpu} has page ${entry.pfn} cached at ` +
 				`0x${entry.address.toString(16)} of vCPU ${vcpu}`;
 			if (lo >>> 12 !== entry.pfn)
-				fail('guest_tlb', `${what}, the tables have ${lo ? `page ${lo >>> 12}`
+				fail('guest_tlb',
+					`${what}, the tables have ${lo ? `page ${lo >>> 12}`
 					: 'none'}`);
 			/* clear_young() tracks without a flush. */
 			if (entry.writable && entry.dirty && !is_writable_pte(lo) &&
 			    !is_access_track_spte(lo, hi))
-				fail('guest_tlb', `${what} as writable, the tables have it read-only`);
+				fail('guest_tlb',
+					`${what} as writable, the tables have it read-only`);
 		}
 	}
 }
@@ -241,7 +251,8 @@ export function checkKvm(fail: Fail): void {
 			fail('spte_rmap', `list entry ${desc} is in use and empty`);
 	}
 	const count = (val: number): void => {
-		for (let desc = val >>> 1; val & 1 && desc; desc = pte_list_descs.more[desc as never])
+		for (let desc = val >>> 1; val & 1 && desc; desc =
+			pte_list_descs.more[desc as never])
 			listed++;
 	};
 	for (const sp of live(kvm_mmu_pages))

@@ -6,7 +6,8 @@
 import { PAGE_SIZE } from '../arch/page.ts';
 import { EBADF, EINVAL, EMFILE, ENOENT } from '../lib/errno.ts';
 import { current } from '../mm/current.ts';
-import { CLONE_PARENT, CLONE_VM, find_task_by_vpid, kernel_clone, set_task_comm } from '../mm/fork.ts';
+import { CLONE_PARENT, CLONE_VM, find_task_by_vpid, kernel_clone,
+	set_task_comm } from '../mm/fork.ts';
 import { alloc_file, file_inode, fput, get_file, ihold, iput, O_RDWR } from '../mm/fs.ts';
 import { TASK_FILES, tasks, type file, type task_struct } from '../mm/mm_types.ts';
 import { MAP_ANONYMOUS } from '../mm/mmap.ts';

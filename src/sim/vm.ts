@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Virtual machines as user space has them: a task that opens /dev/kvm, gives it slots of its memory,
- * and a thread for each vCPU. The guest is a small long-mode program that touches pages in a row; it
+ * Virtual machines as user space has them: a task that opens /dev/kvm, gives it slots of its
+ * memory,
+ * and a thread for each vCPU. The guest is a small long-mode program that touches pages in a
+ * row; it
  * identity-maps its memory by tables of its own, below 64 MiB by 4 KiB pages, above by 2 MiB ones.
  *
  * Program and tables lie at the top of the guest-physical addresses, in a memfd of init's that the
@@ -116,7 +118,8 @@ export function createVm(machine: Machine, name: string, options: VmOptions): Vm
 		guest_programs.guest_code[vcpu] = VM_BOOT_GPA;
 		runStatement(thread, 'KVM_SET_SREGS', () => check('KVM_SET_SREGS',
 			kvm_vcpu_ioctl_set_sregs(vcpu,
-				paging ? X86_CR0_PE | X86_CR0_WP | X86_CR0_PG : X86_CR0_PE | X86_CR0_WP,
+				paging ? X86_CR0_PE | X86_CR0_WP | X86_CR0_PG : X86_CR0_PE |
+					X86_CR0_WP,
 				paging ? VM_BOOT_GPA + PML4 * PAGE_SIZE : 0, X86_CR4_PAE,
 				paging ? EFER_LME | EFER_LMA | EFER_NX : 0)));
 	}
@@ -209,7 +212,8 @@ export class Vm {
 	setMemoryRegion(mem: kvm_userspace_memory_region): void {
 		const kvm = this.row;
 
-		this.#ioctl('KVM_SET_USER_MEMORY_REGION', () => kvm_vm_ioctl_set_memory_region(kvm, mem));
+		this.#ioctl('KVM_SET_USER_MEMORY_REGION',
+			() => kvm_vm_ioctl_set_memory_region(kvm, mem));
 	}
 
 	/**
@@ -224,7 +228,8 @@ export class Vm {
 			slot++;
 		this.setMemoryRegion({ slot, guest_phys_addr: gpa, userspace_addr: range.start,
 			memory_size: range.pages * PAGE_SIZE,
-			flags: (readonly ? KVM_MEM_READONLY : 0) | (log ? KVM_MEM_LOG_DIRTY_PAGES : 0) });
+			flags: (readonly ? KVM_MEM_READONLY : 0) | (log
+				? KVM_MEM_LOG_DIRTY_PAGES : 0) });
 	}
 
 	/* The slot that begins at an address. */
@@ -241,16 +246,19 @@ export class Vm {
 
 	/** Delete, move (to) or change the flags of the slot that begins at an address. */
 	changeSlot(gpa: number, change: { delete?: boolean; to?: number; log?: boolean }): void {
-		const slot = this.#slotAt(gpa), { flags, id, npages, userspace_addr } = kvm_memory_slots;
+		const slot = this.#slotAt(gpa), { flags, id, npages, userspace_addr } =
+			kvm_memory_slots;
 		const { log = (flags[slot] & KVM_MEM_LOG_DIRTY_PAGES) !== 0, to = gpa } = change;
 
 		this.setMemoryRegion({ slot: id[slot], guest_phys_addr: to,
 			userspace_addr: userspace_addr[slot],
 			memory_size: change.delete ? 0 : npages[slot] * PAGE_SIZE,
-			flags: flags[slot] & KVM_MEM_READONLY | (log ? KVM_MEM_LOG_DIRTY_PAGES : 0) });
+			flags: flags[slot] & KVM_MEM_READONLY | (log ? KVM_MEM_LOG_DIRTY_PAGES
+				: 0) });
 	}
 
-	/** KVM_GET_DIRTY_LOG of the slot at an address: page numbers, ascending; then it is empty. */
+	/** KVM_GET_DIRTY_LOG of the slot at an address: page numbers,
+		ascending; then it is empty. */
 	dirtyLog(gpa: number): number[] {
 		const kvm = this.row, log: number[] = [], slot = this.#slotAt(gpa);
 
@@ -260,17 +268,20 @@ export class Vm {
 			.filter((bit) => word >>> bit & 1).map((bit) => i * 32 + bit));
 	}
 
-	/** The guest reads the first byte of each page. @throws MachineError, GuestExit, BlockedError */
+	/** The guest reads the first byte of each page. @throws MachineError, GuestExit,
+		BlockedError */
 	read(gpa: number, pages: number, vcpu = 0): Uint8Array {
 		const bytes = new Uint8Array(pages);
 
-		this.#touch('read', gpa, pages, vcpu, MMU_READ, (at, i) => { bytes[i] = ram_bytes[at]!; });
+		this.#touch('read', gpa, pages, vcpu, MMU_READ, (at, i) => { bytes[i] =
+			ram_bytes[at]!; });
 		return bytes;
 	}
 
 	/** The guest writes the first byte of each page. @throws as read() */
 	write(gpa: number, pages: number, value = 1, vcpu = 0): void {
-		this.#touch('write', gpa, pages, vcpu, MMU_WRITE, (at) => { ram_bytes[at] = value; });
+		this.#touch('write', gpa, pages, vcpu, MMU_WRITE, (at) => { ram_bytes[at] =
+			value; });
 	}
 
 	#touch(
@@ -303,7 +314,8 @@ export class Vm {
 		} catch (error) {
 			guest_count[vcpu] = 0;
 			if (error instanceof BlockedError)
-				throw new BlockedError(error.message.replace(/^waits for /, ''), done);
+				throw new BlockedError(error.message.replace(/^waits for /, ''),
+					done);
 			throw error;
 		}
 	}
@@ -311,7 +323,8 @@ export class Vm {
 	/** What KVM has mapped of a guest-physical range. */
 	spteCounts(gpa: number, pages: number): SpteCounts {
 		const kvm = this.row, mm = tasks.mm[this.task.row];
-		const counts: SpteCounts = { present: 0, accessed: 0, dirty: 0, tracked: 0, writable: 0,
+		const counts: SpteCounts = { present: 0, accessed: 0, dirty: 0, tracked: 0,
+			writable: 0,
 			pte_present: 0, pte_young: 0, pte_dirty: 0 };
 
 		for (let gfn = gpa / PAGE_SIZE; gfn < gpa / PAGE_SIZE + pages; gfn++) {

@@ -104,8 +104,8 @@ function address(c: Cursor, what = 'a guest-physical address'): number {
 /* Where a guest may touch: whole pages below its own program and tables. */
 function touchable(c: Cursor, at: Span, from: number, pages: number): void {
 	if (from % PAGE !== 0 || from + pages * PAGE > VM_BOOT_GPA)
-		c.fail(at, `${pages} pages from 0x${from.toString(16)}; expected whole pages below ` +
-			`0x${VM_BOOT_GPA.toString(16)}`);
+		c.fail(at, `${pages} pages from 0x${from.toString(16)}; ` +
+			`expected whole pages below 0x${VM_BOOT_GPA.toString(16)}`);
 }
 
 /** The devices of a program, as its text declares them. */
@@ -130,7 +130,8 @@ export class ProgramDevices {
 
 	/** `vm v task=q npt vcpus=2`, `sva s task=q`, `pin p task=q keep` */
 	declaration(c: Cursor, word: Word): DeviceAction {
-		const name = this.#help.newName(c, word.text === 'vm' ? 'virtual machine' : 'device');
+		const name = this.#help.newName(c, word.text === 'vm' ? 'virtual machine'
+			: 'device');
 
 		if (this.#next >= DEVICES_MAX)
 			c.fail(word, `more than ${DEVICES_MAX} devices; expected at most so many`);
@@ -143,7 +144,8 @@ export class ProgramDevices {
 		if (word.text !== 'vm') {
 			const what = word.text as DeviceKind;
 			const keeps = what === 'pin' && c.accept('keep');
-			this.#known.set(name, { device, owner, kind: what, vcpus: 0, slots: new Map() });
+			this.#known.set(name, { device, owner, kind: what, vcpus: 0,
+				slots: new Map() });
 			return { kind: 'device', name, device, owner, what, keeps };
 		}
 		const formats = Object.keys(VM_FORMATS) as VmFormat[];
@@ -208,9 +210,11 @@ export class ProgramDevices {
 		case 'read': case 'write': {
 			const here = c.here(), at = address(c);
 			const pages = c.done ? 1 : this.#help.number(c, 1, 2 ** 20);
-			const value = verb.text === 'write' && !c.done ? this.#help.number(c, 0, 255) : 1;
+			const value = verb.text === 'write' && !c.done ? this.#help.number(c, 0,
+				255) : 1;
 			touchable(c, here, at, pages);
-			return { kind: 'guest', name: name!, vcpu, access: verb.text, address: at, pages,
+			return { kind: 'guest', name: name!, vcpu, access: verb.text,
+				address: at, pages,
 				value };
 		}
 		}
@@ -223,7 +227,8 @@ export class ProgramDevices {
 
 		if (!DEEDS[kind].includes(verb.text))
 			c.fail(verb, `${quoted(verb.text)} is no statement of a ${kind}; ` +
-				`expected ${oneOf(DEEDS[kind])}${didYouMean(verb.text, DEEDS[kind])}`);
+				`expected ${oneOf(DEEDS[kind])}` +
+				didYouMean(verb.text, DEEDS[kind]));
 		const range = this.#help.range(c, task);
 		const value = verb.text === 'write' && !c.done ? this.#help.number(c, 0, 255) : 1;
 		return { kind: 'use', name, deed: verb.text, range, value };
@@ -234,7 +239,8 @@ export class ProgramDevices {
 		const word = c.take('a device'), known = this.#known.get(word.text);
 
 		if (!known)
-			return c.fail(word, `${quoted(word.text)} is no secondary MMU of this program; ` +
+			return c.fail(word,
+				`${quoted(word.text)} is no secondary MMU of this program; ` +
 				'expected ' + (this.#known.size ? oneOf(this.names)
 				: 'one that it declared') + didYouMean(word.text, this.names));
 		return { name: word.text, device: known.device };
@@ -313,7 +319,8 @@ export function runDevice(
 	case 'dirtylog': case 'showguest':
 		return;
 	case 'use':
-		deviceOf(machine, action.name).use(action.deed, rangeOf(action.range), action.value);
+		deviceOf(machine, action.name).use(action.deed, rangeOf(action.range),
+			action.value);
 	}
 }
 
@@ -344,6 +351,6 @@ export function pagesText(pages: readonly number[]): string {
 		else
 			runs.push([page, page]);
 	}
-	return runs.length ? runs.map(([a, b]) => a === b ? `${a}` : `${a}..${b}`).join(' ') : 'none';
+	return runs.length ? runs.map(([a, b]) => a === b ? `${a}` : `${a}..${b}`).join(' ')
+		: 'none';
 }
-

@@ -763,7 +763,8 @@ class Parser {
 		if (this.#devices.isGuest(word)) {
 			const guest = this.#devices.guest(c);
 			return { of: 'spte', guest, counts: this.#keyValues(c, (at, key) =>
-				this.#oneOfWords(c, at, key, SPTE_COUNTS, "property of a guest's pages")) };
+				this.#oneOfWords(c, at, key, SPTE_COUNTS,
+					"property of a guest's pages")) };
 		}
 		const range = this.#range(c);
 		const first = c.peek() ?? c.take('present=N, or present, !active, ...');

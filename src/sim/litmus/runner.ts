@@ -615,7 +615,8 @@ export class Runner {
 		} catch (error) {
 			if (error instanceof BlockedError && statementDepth() > 0) {
 				/* But for accesses, all is as it was: nothing was seen. */
-				if (body.kind !== 'read' && body.kind !== 'write' && body.kind !== 'guest')
+				if (body.kind !== 'read' && body.kind !== 'write' &&
+					body.kind !== 'guest')
 					this.observations.length = seen;
 				state.disarmHook(slot, true, from + error.done);
 				return;
