@@ -4,7 +4,7 @@ import { ADVICE } from '../src/sim/litmus/ast.ts';
 import { POINTS } from '../src/lib/points.ts';
 
 /* mulberry32 */
-function generator(seed: number): (n: number) => number {
+export function generator(seed: number): (n: number) => number {
 	let state = seed | 0;
 
 	return (n) => {

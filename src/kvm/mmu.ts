@@ -13,7 +13,7 @@
 import { FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
 import { X86_CR0_PG } from '../arch/mmu.ts';
 import { guest_cpus } from '../arch/nested.ts';
-import { BUG, BUG_ON, VM_BUG_ON, WARN_ON_ONCE } from '../lib/bug.ts';
+import { BUG, BUG_ON, VM_BUG_ON, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
 import { applied, KVM_DONT_SET_ACCESSED_DIRTY_BITS_FOR_ZERO_PAGE } from '../lib/commits.ts';
 import { EFAULT, EIO, ENOMEM, ENOSPC } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_add, list_del, list_empty, list_move } from '../lib/list.ts';
@@ -1905,6 +1905,17 @@ function hva_of(kvm: kvm, gfn: gfn_t): number {
 	return slot ? __gfn_to_hva_memslot(slot, gfn) : -1;
 }
 
+/**
+ * The guest would fault again until the invalidation has ended, which only what is interrupted can
+ * do.
+ * @throws WouldBlock
+ * @custom the vCPU spins
+ */
+export function wait_for_invalidation(kvm: kvm, r: number): void {
+	if (r === RET_PF_RETRY && kvms.mmu_notifier_count[kvm])
+		throw new WouldBlock('an invalidation that is under way');
+}
+
 /** RET_PF_*, or -errno. @reduced async page faults, large pages */
 function direct_page_fault(
 	vcpu: kvm_vcpu, gpa: number, error_code: number, prefault: boolean, is_tdp: boolean,
@@ -1941,6 +1952,7 @@ function direct_page_fault(
 	}
 	mmu_unlock(kvm);
 	kvm_release_pfn_clean(pfn);
+	wait_for_invalidation(kvm, r);
 	return r;
 }
 

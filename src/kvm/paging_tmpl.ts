@@ -29,7 +29,7 @@ import { PFERR_FETCH_MASK, PFERR_PRESENT_MASK, PFERR_RSVD_MASK, PFERR_USER_MASK,
 	mmu_topup_memory_caches, page_fault_handle_page_track, pte_prefetch_gfn_to_pfn, set_spte,
 	shadow_page_table_clear_flood, shadow_walk_init, shadow_walk_next, shadow_walk_okay,
 	sp_level, spt_of, spte_index, sptep_to_sp, sync_mmio_spte, try_async_pf,
-	validate_direct_spte } from './mmu.ts';
+	validate_direct_spte, wait_for_invalidation } from './mmu.ts';
 import { ACC_EXEC_MASK, ACC_USER_MASK, ACC_WRITE_MASK, PT_ACCESSED_MASK, PT_DIRTY_MASK,
 	PT_PAGE_SIZE_MASK, PT_PRESENT_MASK, SET_SPTE_NEED_REMOTE_TLB_FLUSH, SPTE_HOST_WRITEABLE,
 	is_shadow_present_pte, spte_to_pfn } from './spte.ts';
@@ -401,6 +401,7 @@ export function paging64_page_fault(
 	}
 	mmu_unlock(kvm);
 	kvm_release_pfn_clean(pfn);
+	wait_for_invalidation(kvm, r);
 	return r;
 }
 

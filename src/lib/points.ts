@@ -22,6 +22,8 @@ export const POINTS = [
 	'do_swap_page.page_found',
 	'wp_page_copy.copied',
 	'handle_pte_fault',
+	'invalidate_range_start.return',
+	'invalidate_range_end',
 	'direct_page_fault.mmu_seq',
 	'direct_page_fault.pfn',
 	'fast_page_fault.cmpxchg',
