@@ -29,7 +29,8 @@ export const devices = struct<device>()('device', 256, {
 	seq: f64,
 	/* 1: its address space is gone */
 	released: u8,
-	/* of the pinned cache: 1 if it keeps its pins when told */
+	/* of the pinned cache: each entry is a pin; 1 if it keeps them when told */
+	pins: u8,
 	keeps: u8,
 });
 const { entries, vpn, pfn, writable } = devices;

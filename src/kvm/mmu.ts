@@ -1894,8 +1894,12 @@ export const map_writable: { v: boolean } = { v: false };
  */
 export function try_async_pf(vcpu: kvm_vcpu, gfn: gfn_t, write: boolean): kvm_pfn_t {
 	const slot = search_memslots(vcpu_kvm[vcpu], gfn);
+	/* Its own: another vCPU may fault while this one waits for its page. */
+	const writable: out<boolean> = { v: false };
 
-	return __gfn_to_pfn_memslot(slot, gfn, false, write, map_writable);
+	const pfn = __gfn_to_pfn_memslot(slot, gfn, false, write, writable);
+	map_writable.v = writable.v;
+	return pfn;
 }
 
 /** The user address of a gfn, -1 for none: what a scheduling point is about. @custom */

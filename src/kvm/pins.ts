@@ -81,8 +81,10 @@ const pin_ops = register_mmu_notifier_ops(logged({
 export function openPinCache(mm: mm_struct, keeps: boolean): device {
 	const device = register(mm, pin_ops);
 
-	if (device)
+	if (device) {
+		devices.pins[device] = 1;
 		devices.keeps[device] = keeps ? 1 : 0;
+	}
 	return device;
 }
 

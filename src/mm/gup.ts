@@ -8,7 +8,7 @@ import { PAGE_SIZE, offset_in_page, page_align_down } from '../arch/page.ts';
 import { pmd_offset, pte_dirty, pte_none, pte_offset_map, pte_pfn, pte_present, pte_special,
 	pte_write, pud_offset } from '../arch/pgtable.ts';
 import { ram } from '../arch/ram.ts';
-import { BUG, BUG_ON, VM_BUG_ON, WouldBlock } from '../lib/bug.ts';
+import { BUG, BUG_ON, VM_BUG_ON } from '../lib/bug.ts';
 import { EBUSY, EEXIST, EFAULT, EHWPOISON, EINTR, EINVAL, ENOENT, ENOMEM } from '../lib/errno.ts';
 import type { out } from '../lib/struct.ts';
 import { current } from './current.ts';
@@ -203,10 +203,10 @@ function faultin_page(
 	if (ret & VM_FAULT_RETRY) {
 		if (fault_flags & FAULT_FLAG_RETRY_NOWAIT)
 			return -EBUSY;
-		/* The fault has waited for the page, which whoever it interrupts still holds. */
+		/* The lock is dropped, and the page was waited for: again, with FOLL_TRIED. */
 		if (locked)
 			locked.v = 0;
-		throw new WouldBlock('the lock of a page');
+		return -EBUSY;
 	}
 
 	/* The write was forced on a read-only mapping: the copy may be read from now on. */

@@ -10,6 +10,7 @@ import { pte_pfn, pte_present, pte_write } from '../arch/pgtable.ts';
 import { NX_HI, PFN_HI_MASK } from '../arch/pgtable_types.ts';
 import { FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
 import { nr_rows, type Table } from '../lib/struct.ts';
+import { deviceEntries, devices } from '../kvm/device_pt.ts';
 import { INVALID_PAGE, KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE, KVM_REQ_MMU_RELOAD, KVM_REQ_TLB_FLUSH,
 	KVM_REQ_TLB_FLUSH_CURRENT, ROLE_DIRECT, ROLE_INVALID, __gfn_to_hva_memslot,
 	kvm_memory_slots, kvm_mmu_pages, kvm_vcpus, kvm_words, kvms, memslot_at, pte_list_descs,
@@ -23,6 +24,7 @@ import { SPTE_AD_DISABLED_MASK, SPTE_HOST_WRITEABLE, SPTE_MMU_WRITEABLE, SPTE_SP
 import { kvm_module } from '../kvm/x86.ts';
 import { nr_cpu_ids } from '../mm/current.ts';
 import { follow_pte } from '../mm/memory.ts';
+import { GUP_PIN_COUNTING_BIAS } from '../mm/mm.ts';
 import { mms, pages } from '../mm/mm_types.ts';
 
 type Fail = (invariant: string, what: string) => never;
@@ -42,6 +44,10 @@ export function countKvmPages(refs: Int32Array): void {
 		if (kvm_mmu_pages.gfns[sp])
 			refs[kvm_mmu_pages.gfns[sp]]!++;
 	}
+	for (const device of live(devices))
+		if (devices.pins[device])
+			for (const { page } of deviceEntries(device))
+				refs[page]! += GUP_PIN_COUNTING_BIAS;
 	for (const vcpu of live(kvm_vcpus)) {
 		const at = vcpu * KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE;
 		if (kvm_vcpus.pae_root[vcpu])
@@ -194,6 +200,25 @@ function checkVm(fail: Fail, kvm: kvm): void {
 		fail('spte', `VM ${kvm} of an address space that is gone maps ${leaves} pages`);
 }
 
+/* What devices have mapped that pin nothing is what the task maps. */
+function checkDevices(fail: Fail): void {
+	for (const device of live(devices)) {
+		const mm = devices.mm[device];
+		if (devices.pins[device])
+			continue;
+		for (const { address, page, writable } of deviceEntries(device)) {
+			const ptep = mms.mm_users[mm] ? follow_pte(mm, address) : 0;
+			const pte = ptep ? ram[ptep]! : 0;
+			const what = `device ${device} maps page ${page} at 0x${address.toString(16)}`;
+			if (!pte_present(pte) || pte_pfn(pte) !== page)
+				fail('device', `${what}, its task ` + (pte_present(pte)
+					? `page ${pte_pfn(pte)}` : 'none'));
+			if (writable && !pte_write(pte))
+				fail('device', `${what} as writable, its task may not write`);
+		}
+	}
+}
+
 /* The leaf that a root has for an address, without touching anything; [0, 0] for none. */
 function lookUp(vcpu: kvm_vcpu, root: number, address: number): [number, number] {
 	let table = root, lo = 0, hi = 0;
@@ -245,6 +270,7 @@ export function checkKvm(fail: Fail): void {
 	for (const kvm of live(kvms))
 		checkVm(fail, kvm);
 	checkGuestTlb(fail);
+	checkDevices(fail);
 	for (const desc of live(pte_list_descs)) {
 		descs++;
 		if (!pte_list_descs.sptes[desc * PTE_LIST_EXT])
