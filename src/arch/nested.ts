@@ -78,13 +78,15 @@ export const guest_cpus = struct<guest_cpu>()('guest_cpu', GUEST_CPUS, {
 	asid: s32,
 	/* 1 + row of nested_spaces of the pair (asid, root) that is loaded; 0 none */
 	space: s32,
+	/* what a tag of that space has beside the page number */
+	tag_base: f64,
 
 	/* the last exit: EXIT_*, its code, and the guest-physical or (EXIT_PF) linear address */
 	exit_reason: s32,
 	exit_code: f64,
 	exit_address: f64,
 });
-const { cr0, cr3, efer, format, root, asid, space, exit_reason, exit_code, exit_address } =
+const { cr0, cr3, efer, format, root, asid, space, tag_base, exit_reason, exit_code, exit_address } =
 	guest_cpus;
 
 /* Pairs of VPID or ASID and nested root that translations are cached for. */
@@ -134,6 +136,7 @@ export function load_nested_root(guest: guest_cpu, new_root: number, new_asid: n
 	root[guest] = new_root;
 	asid[guest] = new_asid;
 	space[guest] = 1 + space_of(new_asid, new_root);
+	tag_base[guest] = space[guest] * SPACE_STEP + VPN_BIAS;
 }
 
 function space_of(of_asid: number, of_root: number): number {
@@ -508,31 +511,26 @@ export function guest_walk(guest: guest_cpu, gva: number, access: number): numbe
 	return two_dimensional_walk(guest, gva, access);
 }
 
-/* Whether a cached translation serves an access. */
-function serves(word: number, access: number): boolean {
-	const kind = access & 3;
-
-	if ((access & 4) !== 0 && !(word & NTLB_U))
-		return false;
-	return kind === MMU_WRITE ? (word & (NTLB_W | NTLB_D)) === (NTLB_W | NTLB_D)
-		: kind !== MMU_FETCH || !(word & NTLB_NX);
-}
+/* What a cached word must have for each kind of access, by MMU_*; NX is turned round. */
+const NEEDS = new Int32Array([0, NTLB_W | NTLB_D, NTLB_NX, 0, NTLB_U, NTLB_U | NTLB_W | NTLB_D,
+	NTLB_U | NTLB_NX, NTLB_U]);
 
 /*
- * The look-up that every access begins with; its two columns are parameters, as in mmu.ts.
+ * The look-up that every access begins with; its columns are parameters, as in mmu.ts.
  */
 function make_guest_translate(
-	tags: Float64Array, words: Int32Array,
+	tags: Float64Array, words: Int32Array, needs: Int32Array,
 ): (cpu: number, guest: guest_cpu, gva: number, access: number) => number {
 	return (cpu, guest, gva, access) => {
 		const lo = gva | 0;
-		const tag = Math.floor(gva / 4096) + space[guest] * SPACE_STEP + VPN_BIAS;
+		const tag = Math.floor(gva / 4096) + tag_base[guest];
 		let slot = (cpu << SLOTS_SHIFT) + ((lo >>> 12 & SETS - 1) << WAYS_SHIFT);
 		for (const end = slot + WAYS; slot < end; slot++) {
 			if (tags[slot] !== tag)
 				continue;
 			const word = words[slot]!;
-			if (!serves(word, access))
+			const need = needs[access]!;
+			if (((word ^ NTLB_NX) & need) !== need)
 				break;
 			ntlb_events[cpu * EVENTS]!++;
 			return (word & ~0xfff | lo & 0xfff) >>> 0;
@@ -548,7 +546,7 @@ function make_guest_translate(
  * @param access MMU_READ, MMU_WRITE or MMU_FETCH; | MMU_USER
  * @returns the physical address in bytes, or -1 where the guest is left; then guest_cpus says why
  */
-export const guest_translate = make_guest_translate(ntlb_tag, ntlb_word);
+export const guest_translate = make_guest_translate(ntlb_tag, ntlb_word, NEEDS);
 
 function guest_translate_slowly(
 	cpu: number, guest: guest_cpu, gva: number, access: number,

@@ -347,6 +347,14 @@ export function search_memslots(kvm: kvm, gfn: gfn_t): kvm_memory_slot {
 	return 0 as kvm_memory_slot;
 }
 
+/** The slot of a gfn, for who only looks: what was found last stays. @custom search_memslots() */
+export function peek_memslot(kvm: kvm, gfn: gfn_t): kvm_memory_slot {
+	const last = kvms.lru_slot[kvm], slot = search_memslots(kvm, gfn);
+
+	kvms.lru_slot[kvm] = last;
+	return slot;
+}
+
 /** @ported v5.10 */
 export function __gfn_to_hva_memslot(slot: kvm_memory_slot, gfn: gfn_t): number {
 	return kvm_memory_slots.userspace_addr[slot] +

@@ -14,7 +14,7 @@ import { deviceEntries, devices } from '../kvm/device_pt.ts';
 import { INVALID_PAGE, KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE, KVM_REQ_MMU_RELOAD, KVM_REQ_TLB_FLUSH,
 	KVM_REQ_TLB_FLUSH_CURRENT, ROLE_DIRECT, ROLE_INVALID, __gfn_to_hva_memslot,
 	kvm_memory_slots, kvm_mmu_pages, kvm_vcpus, kvm_words, kvms, memslot_at, pte_list_descs,
-	PTE_LIST_EXT, search_memslots, type kvm, type kvm_mmu_page, type kvm_vcpu }
+	PTE_LIST_EXT, peek_memslot, type kvm, type kvm_mmu_page, type kvm_vcpu }
 	from '../kvm/kvm_host.ts';
 import { __gfn_to_rmap, kvm_mmu_page_get_gfn, rmap_get, sp_level, spt_of, to_shadow_page }
 	from '../kvm/mmu.ts';
@@ -95,7 +95,7 @@ function checkLeaf(
 ): void {
 	const lo = ram[sptep]!, hi = ram[sptep + 1]!, gfn = kvm_mmu_page_get_gfn(sp, index);
 	const what = `SPTE ${index} of page ${sp} for gfn 0x${gfn.toString(16)} of VM ${kvm}`;
-	const slot = search_memslots(kvm, gfn);
+	const slot = peek_memslot(kvm, gfn);
 
 	if (!slot)
 		fail('spte', `${what} is in no slot`);

@@ -20,7 +20,7 @@ import { ram } from '../arch/ram.ts';
 import { VM_BUG_ON } from '../lib/bug.ts';
 import { EBUSY, EINVAL, ENOENT, ESRCH } from '../lib/errno.ts';
 import { KVM_EXIT_HLT, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, kvm_get_vcpu,
-	kvm_memory_slots, kvm_vcpus, kvms, memslot_at, search_memslots, __gfn_to_hva_memslot,
+	kvm_memory_slots, kvm_vcpus, kvms, memslot_at, peek_memslot, __gfn_to_hva_memslot,
 	type kvm, type kvm_memory_slot, type kvm_vcpu } from '../kvm/kvm_host.ts';
 import { id_to_memslot, kvm_create_vm, kvm_put_kvm, kvm_vcpu_ioctl_run, kvm_vcpu_ioctl_set_sregs,
 	kvm_vm_ioctl_create_vcpu, kvm_vm_ioctl_get_dirty_log, kvm_vm_ioctl_set_memory_region,
@@ -328,7 +328,7 @@ export class Vm {
 			pte_present: 0, pte_young: 0, pte_dirty: 0 };
 
 		for (let gfn = gpa / PAGE_SIZE; gfn < gpa / PAGE_SIZE + pages; gfn++) {
-			const slot = search_memslots(kvm, gfn);
+			const slot = peek_memslot(kvm, gfn);
 			if (!slot)
 				continue;
 			const entries: [number, number][] = [], head = __gfn_to_rmap(gfn, 1, slot);
