@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Random litmus programs with virtual machines, mirrors and pins among tasks, valid by construction. */
+/* Random litmus programs with virtual machines, mirrors and pins, valid by construction. */
 import { POINTS } from '../src/lib/points.ts';
 import { DEVICE_KINDS } from '../src/sim/devices.ts';
 import { VM_FORMATS } from '../src/sim/vm.ts';
@@ -34,8 +34,9 @@ export function randomVmProgram(seed: number, statements: number): string {
 		map(made);
 		map(made);
 		for (let i = 0; i < 1 + below(2); i++) {
-			const guest: Guest = { name: `v${names++}`, vcpus: 1 + below(2), slots: [] };
-			lines.push(`vm ${guest.name} task=${made.name} ${format} vcpus=${guest.vcpus}` +
+			const vcpus = 1 + below(2);
+			const guest: Guest = { name: `v${names++}`, vcpus, slots: [] };
+			lines.push(`vm ${guest.name} task=${made.name} ${format} vcpus=${vcpus}` +
 				(chance(20) ? ' nopaging' : ''));
 			made.guests.push(guest);
 			slot(made, guest);
@@ -62,7 +63,8 @@ export function randomVmProgram(seed: number, statements: number): string {
 		const { gpa, pages } = pick(guest.slots), first = below(pages);
 		const name = chance(50) ? `${guest.name}.${below(guest.vcpus)}` : guest.name;
 		const where = `0x${(gpa + first * 4096).toString(16)} ${1 + below(pages - first)}`;
-		return chance(50) ? `${name}: read ${where}` : `${name}: write ${where} ${below(256)}`;
+		return chance(50) ? `${name}: read ${where}`
+			: `${name}: write ${where} ${below(256)}`;
 	};
 	const range = ({ name, pages }: Mapping): string => {
 		const first = below(pages);
@@ -82,7 +84,8 @@ export function randomVmProgram(seed: number, statements: number): string {
 		}
 		return `${made.name}: ` + pick([
 			() => `read ${r}`, () => `write ${r} ${below(256)}`,
-			() => `madvise ${r} ${pick(['dontneed', 'cold', 'pageout', 'free', 'willneed'])}`,
+			() => `madvise ${r} ${pick(['dontneed', 'cold', 'pageout', 'free',
+				'willneed'])}`,
 			() => `clear_refs ${pick([1, 1, 4])}`,
 			() => `mprotect ${mapping.name} ${pick(['r', 'rw', 'rw'])}`,
 			() => `mlock ${r}`, () => `munlock ${r}`,

@@ -86,7 +86,8 @@ export const guest_cpus = struct<guest_cpu>()('guest_cpu', GUEST_CPUS, {
 	exit_code: f64,
 	exit_address: f64,
 });
-const { cr0, cr3, efer, format, root, asid, space, tag_base, exit_reason, exit_code, exit_address } =
+const { cr0, cr3, efer, format, root, asid, space, tag_base, exit_reason, exit_code,
+	exit_address } =
 	guest_cpus;
 
 /* Pairs of VPID or ASID and nested root that translations are cached for. */
@@ -512,14 +513,14 @@ export function guest_walk(guest: guest_cpu, gva: number, access: number): numbe
 }
 
 /* What a cached word must have for each kind of access, by MMU_*; NX is turned round. */
-const NEEDS = new Int32Array([0, NTLB_W | NTLB_D, NTLB_NX, 0, NTLB_U, NTLB_U | NTLB_W | NTLB_D,
-	NTLB_U | NTLB_NX, NTLB_U]);
+const NEEDS: readonly number[] = [0, NTLB_W | NTLB_D, NTLB_NX, 0, NTLB_U,
+	NTLB_U | NTLB_W | NTLB_D, NTLB_U | NTLB_NX, NTLB_U];
 
 /*
  * The look-up that every access begins with; its columns are parameters, as in mmu.ts.
  */
 function make_guest_translate(
-	tags: Float64Array, words: Int32Array, needs: Int32Array,
+	tags: Float64Array, words: Int32Array, needs: readonly number[],
 ): (cpu: number, guest: guest_cpu, gva: number, access: number) => number {
 	return (cpu, guest, gva, access) => {
 		const lo = gva | 0;

@@ -209,7 +209,8 @@ function checkDevices(fail: Fail): void {
 		for (const { address, page, writable } of deviceEntries(device)) {
 			const ptep = mms.mm_users[mm] ? follow_pte(mm, address) : 0;
 			const pte = ptep ? ram[ptep]! : 0;
-			const what = `device ${device} maps page ${page} at 0x${address.toString(16)}`;
+			const where = `0x${address.toString(16)}`;
+			const what = `device ${device} maps page ${page} at ${where}`;
 			if (!pte_present(pte) || pte_pfn(pte) !== page)
 				fail('device', `${what}, its task ` + (pte_present(pte)
 					? `page ${pte_pfn(pte)}` : 'none'));

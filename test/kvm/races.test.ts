@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A fault of a guest, or of a mirror, against an invalidation, at every place where one can meet the
- * other: afterwards no secondary entry leads to a page that its address does not. With one part of
- * the protocol taken away, the invariants find the entry that is stale: so they can.
+ * A fault of a guest, or of a mirror, against an invalidation, at every place where one can meet
+ * the other: afterwards no secondary entry leads to a page that its address does not. With one part
+ * of the protocol taken away, the invariants find the entry that is stale: so they can.
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import { armPoint, point, pointHandler, type PointName } from '../../src/lib/points.ts';
@@ -57,6 +57,8 @@ function at(name: PointName, deed: () => void): { met: boolean; after: () => voi
 	return seen;
 }
 
+const checkSound = (machine: Machine): void => machine.checkInvariants();
+
 /* What a guest's access may end with where its memory has gone. */
 function guest(deed: () => void): void {
 	try {
@@ -91,7 +93,7 @@ describe.each(FORMATS)('%s', (format) => {
 			guest(() => s.v.write(GPA, 1, 9));
 			seen.after();
 			expect({ place, met: seen.met }).toEqual({ place, met: true });
-			s.machine.checkInvariants();
+			checkSound(s.machine);
 		}
 	});
 
@@ -105,7 +107,7 @@ describe.each(FORMATS)('%s', (format) => {
 			const seen = at(place, () => guest(() => s.v.read(GPA, PAGES, 1)));
 			INVALIDATIONS[name]!(s);
 			guest(() => seen.after());
-			s.machine.checkInvariants();
+			checkSound(s.machine);
 		}
 	});
 });
@@ -121,11 +123,11 @@ test('an entry that is restored without the lock, and goes meanwhile', () => {
 	/* The first vCPU has them cached still: clear_young() flushes nothing. */
 	s.v.read(GPA, PAGES, 1);
 	expect(seen.met).toBe(true);
-	s.machine.checkInvariants();
+	checkSound(s.machine);
 });
 
 describe('a protection less', () => {
-	const stale = ({ machine }: Setup): void =>
+	const expectStale = ({ machine }: Setup): void =>
 		expect(() => machine.checkInvariants()).toThrow(/invariant spte: SPTE/);
 
 	test('no test whether the count is raised or the number has changed', () => {
@@ -136,19 +138,19 @@ describe('a protection less', () => {
 			kvms.mmu_notifier_seq[s.v.row] = seq;
 		});
 		s.v.read(GPA, 1);
-		stale(s);
+		expectStale(s);
 	});
 	test('the number read after the page was found', () => {
 		const s = setup('npt');
 		let seq = 0;
 		at('direct_page_fault.pfn', () => {
 			s.q.madvise(s.m, 'dontneed');
-			/* Read here it would be the present one: so the one that was read is made it. */
+			/* Read here it would be the present one: so that is the one before. */
 			seq = kvms.mmu_notifier_seq[s.v.row]--;
 		});
 		s.v.read(GPA, 1);
 		expect(kvms.mmu_notifier_seq[s.v.row]).toBe(seq - 1);
-		stale(s);
+		expectStale(s);
 	});
 	test('the count not raised', () => {
 		const s = setup('npt');
@@ -158,7 +160,7 @@ describe('a protection less', () => {
 			kvms.mmu_notifier_count[s.v.row]++;
 		});
 		s.q.madvise(s.m, 'dontneed');
-		stale(s);
+		expectStale(s);
 	});
 });
 
@@ -186,8 +188,9 @@ describe('a mirror', () => {
 				const seen = at(place, () => deed({ ...s, v: undefined as never }));
 				guest(() => s.h.read(subrange(s.m, 0, 3)));
 				guest(() => seen.after());
-				expect({ name, stale: staleEntries(s) }).toEqual({ name, stale: 0 });
-				s.machine.checkInvariants();
+				const stale = staleEntries(s);
+				expect({ name, stale }).toEqual({ name, stale: 0 });
+				checkSound(s.machine);
 			}
 		});
 	test('without the look at the number it keeps what is gone', () => {

@@ -24,7 +24,8 @@ test('keep all invariants, after every statement, and run the same twice', () =>
 			runProgram(program, kernel);
 			expect(hash()).toBe(first);
 		} catch (error) {
-			throw new Error(`seed ${seed}, ${kernel.name}:\n${source}`, { cause: error });
+			const of = `seed ${seed}, ${kernel.name}:\n${source}`;
+			throw new Error(of, { cause: error });
 		}
 	}
 });

@@ -11,7 +11,7 @@ import { isFailure, runProgram, type Runner } from '../../src/sim/litmus/runner.
 
 const OLD = 'v5.10', NEW = 'v5.10.4';
 
-function run(source: string, kernel: string): Runner {
+function checkRun(source: string, kernel: string): Runner {
 	const runner = runProgram(parseLitmus(source, 'scenario'), parseKernel(kernel), {
 		onStatement: ({ machine }) => machine.checkInvariants() });
 	const failed = runner.observations.filter(({ outcome }) => isFailure(outcome))
@@ -54,31 +54,32 @@ describe.each([OLD, NEW])('on %s', (kernel) => {
 	const gone = 'expect a.m[0] present=0\n', kept = 'expect x.m[0] present=1 active=1\n';
 
 	test("1: global reclaim sees the stranger's entry", () => {
-		run(`${SHARED}${AGE}x: munmap m\nx: m = mmap f 64 rw shared\nx: read m[0]\n` +
+		checkRun(`${SHARED}${AGE}x: munmap m\nx: m = mmap f 64 rw shared\nx: read m[0]\n` +
 			'reclaim / 1\nexpect x.m[0] present\n', kernel);
 	});
 
 	test("2: reclaim of M does not see it; the old unmap is stopped by it", () => {
-		run(`${SHARED}${AGE}x: munmap m\nx: m = mmap f 64 rw shared\nx: read m[0]\n` +
-			`reclaim M 32\n${before ? kept : `${gone}expect x.m[0] present=0\n`}`, kernel);
+		checkRun(`${SHARED}${AGE}x: munmap m\nx: m = mmap f 64 rw shared\nx: read m[0]\n` +
+			'reclaim M 32\n' +
+			(before ? kept : `${gone}expect x.m[0] present=0\n`), kernel);
 	});
 
 	test.each(['npt', 'ept', 'ept-noad', 'shadow'])(
 		"3: a stranger's guest alone: zapped at the start, so reclaimed (%s)", (format) => {
-			run(`${SHARED}${vm('x', format)}${OLD_GUEST}${AGE}v: read 0x10000\n` +
+			checkRun(`${SHARED}${vm('x', format)}${OLD_GUEST}${AGE}v: read 0x10000\n` +
 				`reclaim M 32\n${gone}expect x.m[0] present=0\n` +
 				'expect v[0x10000] present=0\n', kernel);
 		});
 
 	test("4: the same with the stranger's own entry young from the fault", () => {
 		/* The entry is made anew by KVM's fault, which leaves it young. */
-		run(`${SHARED}${vm('x', 'npt')}${AGE}x: madvise m[0] dontneed\nv: read 0x10000\n` +
+		checkRun(`${SHARED}${vm('x', 'npt')}${AGE}x: madvise m[0] dontneed\nv: read 0x10000\n` +
 			`reclaim M 32\n${before ? kept : `${gone}expect x.m[0] present=0\n`}` +
 			'expect v[0x10000] present=0\n', kernel);
 	});
 
 	test("5: a guest of M's own is seen by page_referenced()", () => {
-		const runner = run(`${SHARED}${vm('a', 'npt')}${OLD_GUEST}${AGE}v: read 0x10000\n` +
+		const runner = checkRun(`${SHARED}${vm('a', 'npt')}${OLD_GUEST}${AGE}v: read 0x10000\n` +
 			'notifiers v\nreclaim M 32\nnotifiers v\nexpect a.m[0] present\n', kernel);
 		expect(told(runner)).toContain('clear_flush_young a.m[0] young');
 	});
@@ -98,23 +99,23 @@ a: clear_refs
 		`${ANON}at page_check_references.return m[0]: ${who}\nreclaim M 32\n`;
 
 	test("6: the window, by the CPU: rescued before 013339df116c, lost after", () => {
-		run(`${window('a: read m[0]')}expect m[0] ${before ? 'present active' : 'swapped'}\n`,
-			kernel);
+		checkRun(`${window('a: read m[0]')}expect m[0] ` +
+			`${before ? 'present active' : 'swapped'}\n`, kernel);
 	});
 
 	test("7: the window, by the guest alone: lost on both", () => {
-		run(`${window('v: read 0x10000')}expect m[0] swapped\n` +
+		checkRun(`${window('v: read 0x10000')}expect m[0] swapped\n` +
 			'expect v[0x10000] present=0\n', kernel);
 	});
 
 	test('8: a stranger that has it locked: mlocked where it is to be unmapped', () => {
-		run(`${SHARED}${AGE}x: mlock m\nx: munlock m\n`, kernel);
-		run(`${SHARED}x: mlock m[0]\ndrain\na: clear_refs\nreclaim M 32\n` +
+		checkRun(`${SHARED}${AGE}x: mlock m\nx: munlock m\n`, kernel);
+		checkRun(`${SHARED}x: mlock m[0]\ndrain\na: clear_refs\nreclaim M 32\n` +
 			'expect x.m[0] present unevictable\n', kernel);
 	});
 
 	test('9: its own lock: never unmapped', () => {
-		run('machine ram=64M swap=16M\ncgroup M\ntask a cgroup=M\n' +
+		checkRun('machine ram=64M swap=16M\ncgroup M\ntask a cgroup=M\n' +
 			'a: m = mmap anon 64 rw private\na: write m\na: mlock m[0]\ndrain\n' +
 			'reclaim M 32\nexpect m[0] present unevictable\n', kernel);
 	});
@@ -141,10 +142,12 @@ describe('what KVM is told of a page that is unmapped', () => {
 		['anonymous, swapped out', anon, 'reclaim M 32\n', NEW, [CFY, S, IR, IR, E]],
 		['of a file', shared, 'reclaim M 32\n', OLD, [CFY, S, CFY, IR, E]],
 		['of a file', shared, 'reclaim M 32\n', NEW, [CFY, S, IR, E]],
-		['rescued by the CPU', anon, 'at page_check_references.return m[0]: a: read m[0]\n' +
+		['rescued by the CPU', anon,
+			'at page_check_references.return m[0]: a: read m[0]\n' +
 			'reclaim M 32\n', OLD, [CFY, S, CFY, IR, E]],
 	])('%s (%#)', (_, setup, reclaim, kernel, callbacks) => {
-		const runner = run(`${setup}notifiers v\n${reclaim}notifiers v\n`, kernel as string);
+		const program = `${setup}notifiers v\n${reclaim}notifiers v\n`;
+		const runner = checkRun(program, kernel as string);
 		expect(names(runner)).toEqual(callbacks);
 	});
 });
@@ -168,10 +171,11 @@ reclaim A 32
 show m[0]
 `;
 	const at0 = (line: string, kernel: string): unknown =>
-		run(program(line), kernel).observations.at(-1)!.outcome;
+		checkRun(program(line), kernel).observations.at(-1)!.outcome;
 
 	test('the CPU rescues on v5.10 alone', () => {
-		expect(at0('q: read m[0]', OLD)).toMatchObject({ counts: { present: 1, active: 1 } });
+		expect(at0('q: read m[0]', OLD))
+			.toMatchObject({ counts: { present: 1, active: 1 } });
 		expect(at0('q: read m[0]', NEW)).toMatchObject({ counts: { swapped: 1 } });
 	});
 	test('the guest rescues on neither', () => {
