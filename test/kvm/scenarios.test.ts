@@ -73,13 +73,15 @@ describe.each([OLD, NEW])('on %s', (kernel) => {
 
 	test("4: the same with the stranger's own entry young from the fault", () => {
 		/* The entry is made anew by KVM's fault, which leaves it young. */
-		checkRun(`${SHARED}${vm('x', 'npt')}${AGE}x: madvise m[0] dontneed\nv: read 0x10000\n` +
+		checkRun(`${SHARED}${vm('x', 'npt')}${AGE}x: madvise m[0] dontneed\n` +
+			'v: read 0x10000\n' +
 			`reclaim M 32\n${before ? kept : `${gone}expect x.m[0] present=0\n`}` +
 			'expect v[0x10000] present=0\n', kernel);
 	});
 
 	test("5: a guest of M's own is seen by page_referenced()", () => {
-		const runner = checkRun(`${SHARED}${vm('a', 'npt')}${OLD_GUEST}${AGE}v: read 0x10000\n` +
+		const runner = checkRun(`${SHARED}${vm('a', 'npt')}${OLD_GUEST}${AGE}` +
+			'v: read 0x10000\n' +
 			'notifiers v\nreclaim M 32\nnotifiers v\nexpect a.m[0] present\n', kernel);
 		expect(told(runner)).toContain('clear_flush_young a.m[0] young');
 	});
