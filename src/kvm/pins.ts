@@ -106,6 +106,10 @@ export function pinPages(device: device, start: number, end: number): number {
 		} finally {
 			mmap_read_unlock(mm);
 		}
+		if (devices.released[device]) {
+			unpin_user_page(found[0]!);
+			return -EFAULT;
+		}
 		const old = deviceMap(device, addr, found[0]!, true);
 		if (old)
 			putPinned(old);
@@ -187,7 +191,7 @@ export function zapperAccess(
 			put_page(found[0]!);
 			wait('the invalidation of a range');
 		}
-		if (devices.seq[device] === seq)
+		if (devices.seq[device] === seq && !devices.released[device])
 			deviceMap(device, address, found[0]!, write);
 		/* The table holds no reference: notifiers see to that. */
 		put_page(found[0]!);

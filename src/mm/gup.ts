@@ -8,7 +8,7 @@ import { PAGE_SIZE, offset_in_page, page_align_down } from '../arch/page.ts';
 import { pmd_offset, pte_dirty, pte_none, pte_offset_map, pte_pfn, pte_present, pte_special,
 	pte_write, pud_offset } from '../arch/pgtable.ts';
 import { ram } from '../arch/ram.ts';
-import { BUG, BUG_ON, VM_BUG_ON } from '../lib/bug.ts';
+import { BUG, BUG_ON, VM_BUG_ON, WouldBlock } from '../lib/bug.ts';
 import { EBUSY, EEXIST, EFAULT, EHWPOISON, EINTR, EINVAL, ENOENT, ENOMEM } from '../lib/errno.ts';
 import type { out } from '../lib/struct.ts';
 import { current } from './current.ts';
@@ -452,7 +452,7 @@ export function __mm_populate(start: number, len: number, ignore_errors: boolean
 	const end = start + len;
 	const locked: out<number> = { v: 0 };
 	let vma = 0 as vm_area_struct;
-	let ret = 0;
+	let ret = 0, stuck = -1;
 	let nend: number;
 
 	try {
@@ -479,6 +479,10 @@ export function __mm_populate(start: number, len: number, ignore_errors: boolean
 				}
 				break;
 			}
+			/* Waited for, and locked still: by what is interrupted. */
+			if (ret === 0 && stuck === nstart)
+				throw new WouldBlock('the lock of a page');
+			stuck = ret === 0 ? nstart : -1;
 			nend = nstart + ret * PAGE_SIZE;
 			ret = 0;
 		}

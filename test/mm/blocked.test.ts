@@ -48,7 +48,11 @@ import { boot, exitAndWait, fork, frameAt, freePages, mappingRows, mmapAnon, PAG
 const NR = 24, BASE = 0x10000000, MiB = 1024 * 1024;
 const IN_FAULTS: readonly PointName[] =
 	['handle_pte_fault', 'do_swap_page.page_found', 'wp_page_copy.copied'];
-const IN_RECLAIM = POINTS.filter((name) => !IN_FAULTS.includes(name));
+/* Those of secondary page tables, which these machines do not have: see test/kvm/races.test.ts. */
+const SECONDARY =
+	/^(direct_page_fault|fast_page_fault|paging64_page_fault|dmirror|zapper|invalidate_range)/;
+const PRIMARY = POINTS.filter((name) => !SECONDARY.test(name));
+const IN_RECLAIM = PRIMARY.filter((name) => !IN_FAULTS.includes(name));
 const KERNELS: readonly [string, readonly number[]][] = [
 	['v5.10.0', []],
 	['v5.10.223', COMMITS.flatMap(({ stable }, nr) => stable ? [nr] : [])],
@@ -290,7 +294,7 @@ describe.each(KERNELS)('%s', (_kernel, commits) => {
 });
 
 test('every point was met, and some accesses had to wait', () => {
-	expect([...met].sort()).toEqual([...POINTS].sort());
+	expect([...met].sort()).toEqual(PRIMARY.sort());
 	expect(blockedAtAll).toBeGreaterThan(0);
 });
 
