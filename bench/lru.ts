@@ -49,18 +49,22 @@ export function addLruTasks(bench: Tasks): void {
 	bench.add('LRU rotate', () => {
 		for (let i = 0; i < LRU_BATCH; i++)
 			list_move(pages.lru(lru_to_page(prev[head])), head);
+		return LRU_BATCH;
 	});
 	bench.add('LRU rotate by hand', () => {
 		for (let i = 0; i < LRU_BATCH; i++)
 			handMove(handPrev[HEAD]!);
+		return LRU_BATCH;
 	});
 	bench.add('LRU move random', () => {
 		for (let i = 0; i < LRU_BATCH; i++)
 			list_move(pages.lru(order[i]! as page), head);
+		return LRU_BATCH;
 	});
 	bench.add('LRU move random by hand', () => {
 		for (let i = 0; i < LRU_BATCH; i++)
 			handMove(order[i]!);
+		return LRU_BATCH;
 	});
 }
 

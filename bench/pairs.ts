@@ -24,13 +24,21 @@ export interface Quantity {
 	readonly note?: string;
 }
 
-/** Where tasks are put by name. */
+/**
+ * Where tasks are put by name. A task returns what it computed, so that no work is idle: the two of
+ * a pair must have the same. It writes nothing else: what comes behind a loop the compiler has not
+ * seen run when it compiles the loop, and leaves the code each time it gets there.
+ */
 export interface Tasks {
-	add(name: string, task: () => void): unknown;
+	add(name: string, task: () => number): unknown;
 }
 
-const ROUNDS = 5;
-const MS_ROUND = 120;
+/*
+ * Short rounds, many of them, so that what else runs on the machine meets both sides of a pair; the
+ * first, in which the compiler works, do not count.
+ */
+const ROUNDS = 60, WARM_UP = 20;
+const MS_ROUND = 10;
 
 export function median(values: readonly number[]): number {
 	const sorted = [...values].sort((a, b) => a - b);
@@ -49,17 +57,20 @@ export async function measurePairs(
 	add: (tasks: Tasks) => void, bounds: readonly (readonly [string, string, number])[],
 	operations: number,
 ): Promise<Row[]> {
-	const all = new Map<string, () => void>();
+	const all = new Map<string, () => number>();
 	const rows: Row[] = [];
 
 	add({ add: (name, task) => all.set(name, task) });
 	for (const [name, base, bound] of bounds) {
 		const times: { task: number; base: number }[] = [];
-		for (let round = 0; round <= ROUNDS; round++) {
-			const ns = (task: string): Promise<number> => timeOf(all.get(task)!);
-			const measured = { task: await ns(name), base: await ns(base) };
-			/* The first round warms up. */
-			if (round > 0)
+		for (let round = -WARM_UP; round < ROUNDS; round++) {
+			const ns = (task: string) => timeOf(all.get(task)!);
+			const one = await ns(name), other = await ns(base);
+			if (one.result !== other.result)
+				throw new Error(`${name}: ${one.result}, ` +
+					`but ${base}: ${other.result}`);
+			const measured = { task: one.ns, base: other.ns };
+			if (round >= 0)
 				times.push(measured);
 		}
 		rows.push({
@@ -72,14 +83,17 @@ export async function measurePairs(
 	return rows;
 }
 
-/* Median time of a call of a task, in ns. */
-async function timeOf(task: () => void): Promise<number> {
+/* What a task computes, and the median time of a call of it. */
+async function timeOf(task: () => number): Promise<{ result: number; ns: number }> {
 	const one = new Bench({ time: MS_ROUND, warmup: false });
+	let value = 0;
 
-	one.add('task', task);
+	one.add('task', () => {
+		value = task();
+	});
 	await one.run();
 	const { result } = one.tasks[0]!;
 	if (!('latency' in result))
 		throw new Error('a task did not run');
-	return result.latency.p50 * 1e6;
+	return { result: value, ns: result.latency.p50 * 1e6 };
 }

@@ -3,7 +3,7 @@
 import { POINTS } from '../src/lib/points.ts';
 import { DEVICE_KINDS } from '../src/sim/devices.ts';
 import { VM_FORMATS } from '../src/sim/vm.ts';
-import { generator } from './random_program.ts';
+import { generator } from '../src/oracle/fuzz.ts';
 
 interface Guest { name: string; vcpus: number; slots: { gpa: number; pages: number }[] }
 interface Mapping { name: string; pages: number; writable: boolean }

@@ -23,6 +23,10 @@ const STATE_EXCEPTIONS: readonly StateException[] = [
 	{ file: 'src/lib/struct.ts', name: 'tables', reason: layout },
 	{ file: 'src/lib/commits.ts', name: 'table', reason: 'the constant table of commits, ' +
 		'filled by its own module while it loads' },
+	{ file: 'src/lib/commits.ts', name: 'evaluated', reason: 'what was asked for, of which ' +
+		'nothing in the machine depends' },
+	{ file: 'src/lib/trace.ts', name: 'traceHandler', reason: 'a place for one call, set ' +
+		'and cleared around a run' },
 	{ file: 'src/arch/tlb.ts', name: 'new_asid', reason: result },
 	{ file: 'src/arch/tlb.ts', name: 'need_flush', reason: result },
 	{ file: 'src/mm/mmu_notifier.ts', name: 'notifier_ops', reason: registers },
@@ -157,11 +161,15 @@ const rules: readonly Rule[] = [
 				'/** @reduced huge pages, which are not modelled */\n' +
 				'function reason() {}\n' +
 				'/** @custom */\nfunction ours() {}\n' +
-				'/** @ported v5.10 */\n\nconst x = 1;\nfunction farAway() {}\n',
+				'/** @ported v5.10 */\n\nconst x = 1;\nfunction farAway() {}\n' +
+				'/** @ported v5.10; but for huge pages and KSM */\n' +
+				'function inScope() {}\n' +
+				'/** @ported v5.10; but for KSM and the hard part */\n' +
+				'function tooMuch() {}\n',
 			'src/mm/b.ts': `${SPDX}/* Ours alone. */\nfunction free() {}\n`,
 		},
 		places: ['src/mm/a.ts:7', 'src/mm/a.ts:9', 'src/mm/a.ts:11', 'src/mm/a.ts:13',
-			'src/mm/a.ts:17', 'src/mm/a.ts:21'],
+			'src/mm/a.ts:17', 'src/mm/a.ts:21', 'src/mm/a.ts:25'],
 	},
 	{
 		rule: 'nothing uses a @stub',
@@ -296,7 +304,8 @@ const rules: readonly Rule[] = [
 			'src/sim/d.ts': "import './e.ts';\n", 'src/sim/e.ts': '',
 			'test/a.test.ts': "import '../src/sim/d.ts';\n",
 		},
-		places: ['src/cli/main.ts:1', 'src/sim/d.ts:1', 'src/sim/e.ts:1'],
+		places: ['src/cli/main.ts:1', 'src/cli/patched.ts:1', 'src/sim/d.ts:1',
+			'src/sim/e.ts:1'],
 	},
 ];
 
@@ -344,6 +353,26 @@ describe('the check sees a breach', () => {
 			['src/mm/a.ts', `${PORT}/** @ported v5.10 */\nfunction here() {}\n`],
 		]));
 		expect(problems).toHaveLength(3);
+	});
+});
+
+describe('how much of reclaim is whole', () => {
+	const leftOut = JSON.parse(tree.get('tools/left-out.json')!) as
+		Record<string, Record<string, string>>;
+	const known = JSON.parse(tree.get('tools/kernel-functions.json')!) as
+		Record<string, readonly string[]>;
+	const tags = new Map(whole.modules
+		.filter(({ path }) => /^src\/mm\/(?:rmap|vmscan)\.ts$/.test(path))
+		.flatMap(({ functions }) => functions.map(({ name, tags: [tag] }) =>
+			[name, tag?.name] as const)));
+
+	/* at least 95 of 100 of the functions within scope, and none that only stands there */
+	test.each(['mm/rmap.c', 'mm/vmscan.c'])('of %s', (file) => {
+		const inScope = known[file]!.filter((name) => !leftOut[file]![name]);
+		const ported = inScope.filter((name) => tags.get(name) === 'ported');
+		expect(inScope.filter((name) => !tags.has(name) || tags.get(name) === 'stub'))
+			.toEqual([]);
+		expect(ported.length / inScope.length).toBeGreaterThanOrEqual(0.95);
 	});
 });
 

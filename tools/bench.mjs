@@ -3,26 +3,17 @@
  * Bundle bench/main.ts and run it under plain node; the arguments are its own. A bundle, because
  * loose modules and a test runner's module wrappers are several times slower than what is shipped.
  */
-import { build } from 'esbuild';
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { bundle, root } from './bundle.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const outfile = fileURLToPath(new URL('../dist/bench/main.js', import.meta.url));
+const output = 'dist/bench/main.js';
 
-await build({
-	absWorkingDir: root,
-	entryPoints: ['bench/main.ts'],
-	outfile,
-	bundle: true,
-	platform: 'node',
-	format: 'esm',
-	target: 'node20.19',
-	sourcemap: 'linked',
-	logLevel: 'warning',
-});
+/* The command's own start is measured too: that of these sources. */
+execFileSync(process.execPath, [join(root, 'tools/build.mjs'), '--if-stale']);
+await bundle({ source: 'bench/main.ts', output });
 const { status, signal, error } = spawnSync(
-	process.execPath, ['--enable-source-maps', outfile, ...process.argv.slice(2)],
+	process.execPath, ['--enable-source-maps', join(root, output), ...process.argv.slice(2)],
 	{ stdio: 'inherit' });
 if (error)
 	throw error;

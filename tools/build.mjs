@@ -4,34 +4,17 @@
  *	dist/vmmu.js	the command; its dependencies are in it, so that it starts fast
  *	dist/index.js	the API
  *	dist/types	its declarations
+ *	dist/oracle	what they read at run time: the guest's C source, a kernel configuration
  * Exit status 1 where a source file does not compile or does not type-check.
  * --if-stale builds only where a source is newer than the last build: npm runs `prepare` not only
  * at installation, but also at the first npx in a directory.
  */
-import { build } from 'esbuild';
 import { spawn } from 'node:child_process';
-import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync,
+	writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { entries } from './entries.mjs';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-
-/** @param {string} source @param {string} output @param {import('esbuild').BuildOptions} more */
-const bundle = (source, output, more) => build({
-	absWorkingDir: root,
-	entryPoints: [source],
-	outfile: output,
-	bundle: true,
-	platform: 'node',
-	format: 'esm',
-	target: 'node20.19',
-	sourcemap: 'linked',
-	sourcesContent: false,
-	legalComments: 'none',
-	logLevel: 'warning',
-	...more,
-});
+import { bundle, root } from './bundle.mjs';
+import { entries, shipped } from './entries.mjs';
 
 /** @returns {Promise<void>} rejected when tsc finds an error; it prints what */
 const declarations = () => new Promise((resolve, reject) => {
@@ -41,9 +24,18 @@ const declarations = () => new Promise((resolve, reject) => {
 		.on('close', (code) => code === 0 ? resolve() : reject(new Error('tsc failed')));
 });
 
+/* What the sources are to the type checker, so that a patched copy is checked fast. */
+const patchBaseline = () => new Promise((resolve, reject) => {
+	const tsc = join(root, 'node_modules/typescript/bin/tsc');
+	spawn(process.execPath, [tsc, '-p', 'tsconfig.patch.json'], { cwd: root, stdio: 'inherit' })
+		.on('error', reject)
+		.on('close', (code) => code === 0 ? resolve(undefined)
+			: reject(new Error('tsc of tsconfig.patch.json failed')));
+});
+
 const stamp = join(root, 'dist/.built');
 const sources = ['src', 'tools', 'package-lock.json', 'package.json', 'tsconfig.json',
-	'tsconfig.build.json'];
+	'tsconfig.build.json', 'tsconfig.patch.json'];
 
 /** @param {string} path @returns {number} when it, or the newest file below it, was changed */
 function newest(path) {
@@ -63,12 +55,14 @@ if (process.argv.includes('--if-stale') && isFresh())
 	process.exit();
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 const { command, api } = entries;
+const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const results = await Promise.allSettled([
 	/* Half of a cold start is the compilation of the bundle: less without its blanks. */
-	bundle(command.source, command.output, { banner: { js: '#!/usr/bin/env node' },
-		minifyWhitespace: true, minifySyntax: true }),
-	bundle(api.source, api.output, { packages: 'external' }),
+	bundle(command, { external: ['esbuild'] }, { banner: '#!/usr/bin/env node',
+		minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } } }),
+	bundle(api, { external: Object.keys(dependencies) }),
 	declarations(),
+	patchBaseline(),
 ]);
 for (const result of results) {
 	if (result.status === 'rejected') {
@@ -76,7 +70,14 @@ for (const result of results) {
 		process.exitCode = 1;
 	}
 }
+for (const name of shipped) {
+	const path = join(root, 'src/oracle', name);
+	if (existsSync(path))
+		cpSync(path, join(root, 'dist/oracle', name), { recursive: true });
+}
 if (results[0].status === 'fulfilled')
 	chmodSync(join(root, command.output), 0o755);
-if (!process.exitCode)
+if (!process.exitCode) {
+	renameSync(join(root, 'patch.tsbuildinfo'), join(root, 'dist/patch.tsbuildinfo'));
 	writeFileSync(stamp, '');
+}

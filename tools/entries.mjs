@@ -3,4 +3,9 @@
 export const entries = /** @type {const} */ ({
 	command: { source: 'src/cli/main.ts', output: 'dist/vmmu.js' },
 	api: { source: 'src/index.ts', output: 'dist/index.js' },
+	/* bundled anew for each patch of one's own, see src/cli/patch.ts */
+	patched: { source: 'src/cli/patched.ts', output: 'patched.mjs' },
 });
+
+/** Files and folders of src/oracle that are no TypeScript; the build copies them to dist/oracle. */
+export const shipped = ['prepatch.config', 'guest'];

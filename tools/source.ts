@@ -193,7 +193,7 @@ function flat(comment: string): string {
 const TAG = new RegExp(`@(${TAGS.join('|')})\\b`, 'g');
 const KERNEL_FILE = String.raw`[\w-]+(?:/[\w.-]+)+\.[chS]`;
 const TAG_TEXT = new RegExp(
-	String.raw`^(v\d+\.\d+\b)?[;,:]?\s*(?:static\b)?[;,:]?\s*(?:(${KERNEL_FILE})` +
+	String.raw`^(v\d+(?:\.\d+){1,2}\b)?[;,:]?\s*(?:static\b)?[;,:]?\s*(?:(${KERNEL_FILE})` +
 	String.raw`(?::(\w+)(?:\(\))?)?)?[;,:.]?\s*(.*)$`);
 
 /** The fidelity tags of a doc comment. */
@@ -285,7 +285,8 @@ function guardsOf(
 		const next = comments.find((c) => c.start >= node.end);
 		const beside = next && /^[\s,]*$/.test(text.slice(node.end, next.start)) &&
 			lineOf(next.start) - lineOf(node.end) <= 1 ? next.value : '';
-		const [, id, release] = /^\s*([0-9a-f]{12}), (v\d+\.\d+)\s*$/.exec(beside) ?? [];
+		const [, id, release] = /^\s*([0-9a-f]{12}), (v\d+(?:\.\d+){1,2})\s*$/.exec(
+			beside) ?? [];
 		guards.push({ name: text.slice(node.start, node.end), id, release,
 			line: lineOf(node.start) });
 		return true;

@@ -105,8 +105,14 @@ export function dependenciesUsed(project: Project): string[] {
 	const used = new Set(project.modules.filter(inSource).flatMap(({ imports }) =>
 		imports.map(({ specifier }) => packageOf(specifier))));
 	return Object.keys(manifestOf(project).dependencies ?? {})
-		.filter((name) => !used.has(name))
+		.filter((name) => !used.has(name) && !isNamed(project, name))
 		.map((name) => `package.json:1: dependency ${name} is imported nowhere in src`);
+}
+
+/* Whether a source names a package as it does where it is run and not imported. */
+function isNamed({ modules }: Project, name: string): boolean {
+	return modules.filter(inSource).some(({ text }) =>
+		text.includes(`'${name}'`) || text.includes(`'${name}/package.json'`));
 }
 
 /** The src modules reached from a module by imports of values. */
@@ -181,6 +187,13 @@ export function circularImports(project: Project): string[] {
 
 const wordCount = (text: string) => text.split(/[^\w'()-]+/).filter(Boolean).length;
 const REASON_WORDS_MIN = 3;
+/**
+ * What a @ported function may be whole "but for": what no machine here has, named in the header of
+ * its file.
+ */
+const OUT_OF_SCOPE: readonly string[] = ['huge pages', 'hugetlb', 'KSM', 'device memory',
+	'poisoned pages', 'userfaultfd', 'shrinkers', 'vmpressure', 'the soft limit',
+	'hibernation'];
 
 /** Every function of a port carries exactly one fidelity tag, with what the tag wants. */
 export function fidelityTags({ modules }: Project): string[] {
@@ -197,6 +210,12 @@ export function fidelityTags({ modules }: Project): string[] {
 				found.push(`${where} has ${tags.length} fidelity tags`);
 			if (tag.name === 'ported' && !tag.version)
 				found.push(`${where}: @ported names no version`);
+			const without = tag.name === 'ported'
+				? /^but for (.+)$/.exec(tag.reason)?.[1] : undefined;
+			for (const part of without?.split(/, | and /) ?? [])
+				if (!OUT_OF_SCOPE.includes(part))
+					found.push(`${where}: @ported but for ${part}, which is ` +
+						`not out of scope; expected @reduced`);
 			/* what our own function is may stand before its tag */
 			const reason = tag.name === 'custom'
 				? `${description} ${tag.reason}` : tag.reason;
@@ -301,7 +320,7 @@ export function commits({ modules }: Project): string[] {
 		const where = `${COMMITS_PATH}:${line}: ${name}`;
 		if (!/^[0-9a-f]{12}$/.test(id))
 			found.push(`${where}: ${id} is not 12 hexadecimal digits`);
-		if (!/^v\d+\.\d+$/.test(release))
+		if (!/^v\d+(?:\.\d+){1,2}$/.test(release))
 			found.push(`${where}: ${release} is not a release`);
 		if (seen.has(id))
 			found.push(`${where}: ${id} is in the table twice`);

@@ -22,7 +22,7 @@ import { f64, global_s32, nr_rows, s32, struct, u8, use_rows } from '../lib/stru
 import { is_canonical, PAGE_SHIFT, PMD_SHIFT, PUD_SHIFT } from './page.ts';
 import { _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PSE, _PAGE_USER, NX_HI,
 	PFN_HI_MASK } from './pgtable_types.ts';
-import { ram } from './ram.ts';
+import { ram, ram_hi } from './ram.ts';
 
 /** CPUs that a machine can have: a mask of them is an int32. */
 export const NR_CPUS = 32;
@@ -82,10 +82,13 @@ const { cr0, cr2, cr3, cr4, efer, ac, fault_vector, fault_code, nr_filled, nr_la
 /** Whether the kernel uses PCIDs: 0 as with `nopcid`. */
 export const mmu_pcid = global_s32('mmu_pcid');
 
-/* The low bits of a cached word: rights W, U, X (no execute) and D as a number of 4 bits, */
-export const TLB_W = 1, TLB_U = 2, TLB_NX = 4, TLB_D = 8;
-/* then global, valid (so that no word is 0), and the size if it is not 4 KiB. */
-export const TLB_G = 0x10, TLB_VALID = 0x20, TLB_2M = 0x40, TLB_1G = 0x80;
+/*
+ * The low bits of a cached word: rights X (no execute), W, U and D as a number of 4 bits; valid (so
+ * that no word is 0), the size if it is not 4 KiB, and global. W, U, valid and G lie where an entry
+ * has R/W, U/S, A and G.
+ */
+export const TLB_NX = 1, TLB_W = 2, TLB_U = 4, TLB_D = 8;
+export const TLB_VALID = 0x20, TLB_2M = 0x40, TLB_1G = 0x80, TLB_G = 0x100;
 const RIGHTS = TLB_W | TLB_U | TLB_NX | TLB_D;
 
 const VPN_BIAS = 2 ** 35 + 1;
@@ -182,7 +185,7 @@ function registers_changed(cpu: number): void {
 		}
 		tlb_word[base + ALLOWED + access] = set;
 	}
-	tlb_word[base + TOP] = (cr3[cpu] & ~0xfff) >>> 2;
+	tlb_word[base + TOP] = table_at(cr3[cpu]);
 	tlb_word[base + RESERVED_HI] = efer[cpu] & EFER_NX ? PFN_HI_MASK : PFN_HI_MASK | NX_HI;
 	tlb_tag[base + TAG_BASE] = VPN_BIAS + pcid * PCID_STEP;
 }
@@ -249,10 +252,9 @@ function mark_used(ptep: number, entry: number): void {
 		ram[ptep] = entry | _PAGE_ACCESSED;
 }
 
-function mark_tables(p4: number, p3: number, p2: number): void {
-	ram[p4]! |= _PAGE_ACCESSED;
-	ram[p3]! |= _PAGE_ACCESSED;
-	ram[p2]! |= _PAGE_ACCESSED;
+/** Word index of the frame that an entry names. */
+function table_at(entry: number): number {
+	return entry >>> 12 << 10;
 }
 
 /**
@@ -260,14 +262,14 @@ function mark_tables(p4: number, p3: number, p2: number): void {
  * RAM there is nothing, which reads as ones.
  */
 function walk_by_level(cpu: number, addr: number, access: number): number {
-	const lo = addr | 0, hi = Math.floor(addr / 0x100000000) | 0;
+	const lo = addr | 0, mid = Math.floor(addr / 0x20000000) | 0;
 	const base = cpu << SLOTS_SHIFT;
 	const reserved = tlb_word[base + RESERVED_HI]!;
 	let all = -1, any_hi = 0;
 	let size = 0, frame_mask = ~0xfff;
 	let p3 = 0, e3 = 0, p2 = 0, e2 = 0, leaf: number, entry: number;
 
-	const p4 = tlb_word[base + TOP]! + (hi >>> 6 & 0x3fe), e4 = ram[p4] ?? -1;
+	const p4 = tlb_word[base + TOP]! + (mid >>> 9 & 0x3fe), e4 = ram[p4] ?? -1;
 	let high = ram[p4 + 1] ?? -1;
 	if (!(e4 & _PAGE_PRESENT))
 		return page_fault(cpu, addr, access, 0);
@@ -277,7 +279,7 @@ function walk_by_level(cpu: number, addr: number, access: number): number {
 	any_hi |= high;
 
 	descend: {
-		leaf = ((e4 & ~0xfff) >>> 2) + ((hi << 3 | lo >>> 29) & 0x3fe);
+		leaf = table_at(e4) + (mid & 0x3fe);
 		entry = ram[leaf] ?? -1;
 		high = ram[leaf + 1] ?? -1;
 		if (!(entry & _PAGE_PRESENT))
@@ -294,7 +296,7 @@ function walk_by_level(cpu: number, addr: number, access: number): number {
 
 		p3 = leaf;
 		e3 = entry;
-		leaf = ((e3 & ~0xfff) >>> 2) + (lo >>> 20 & 0x3fe);
+		leaf = table_at(e3) + (lo >>> 20 & 0x3fe);
 		entry = ram[leaf] ?? -1;
 		high = ram[leaf + 1] ?? -1;
 		if (!(entry & _PAGE_PRESENT))
@@ -311,7 +313,7 @@ function walk_by_level(cpu: number, addr: number, access: number): number {
 
 		p2 = leaf;
 		e2 = entry;
-		leaf = ((e2 & ~0xfff) >>> 2) + (lo >>> 11 & 0x3fe);
+		leaf = table_at(e2) + (lo >>> 11 & 0x3fe);
 		entry = ram[leaf] ?? -1;
 		high = ram[leaf + 1] ?? -1;
 		if (!(entry & _PAGE_PRESENT))
@@ -322,7 +324,7 @@ function walk_by_level(cpu: number, addr: number, access: number): number {
 		any_hi |= high;
 	}
 
-	const rights = all >>> 1 & (TLB_W | TLB_U) | any_hi >>> 31 << 2;
+	const rights = all & (TLB_W | TLB_U) | any_hi >>> 31;
 	if (!(tlb_word[base + ALLOWED + access]! >>> (rights | TLB_D) & 1))
 		return page_fault(cpu, addr, access, X86_PF_PROT);
 
@@ -336,47 +338,36 @@ function walk_by_level(cpu: number, addr: number, access: number): number {
 		entry |= want;
 		ram[leaf] = entry;
 	}
-	return entry & frame_mask | rights | entry >>> 3 & TLB_D | entry >>> 4 & TLB_G | TLB_VALID |
-		size;
-}
-
-/**
- * The common case: a read or write of user mode, four levels, all in order; read at once and judged
- * together. An entry that is not present names some frame, reading which does no harm. Returns 0
- * for whatever is otherwise, with nothing done. The bits are written as numbers because the
- * compiler makes this function part of its caller only if its bytecode is short.
- */
-function walk_small(cpu: number, lo: number, hi: number, access: number): number {
-	const base = cpu << 12;
-	const p4 = tlb_word[base + 22]! + (hi >>> 6 & 0x3fe), e4 = ram[p4]!;
-	const p3 = (e4 >>> 2 & ~0x3ff) + ((hi << 3 | lo >>> 29) & 0x3fe), e3 = ram[p3]!;
-	const p2 = (e3 >>> 2 & ~0x3ff) + (lo >>> 20 & 0x3fe), e2 = ram[p2]!;
-	const p1 = (e2 >>> 2 & ~0x3ff) + (lo >>> 11 & 0x3fe), e1 = ram[p1]!;
-	const tables = e4 & e3 & e2;
-	const high = ram[p4 + 1]! | ram[p3 + 1]! | ram[p2 + 1]! | ram[p1 + 1]!;
-	/* P and U of all, and W if it writes; S of no table; nothing reserved. */
-	const need = (access & 1) << 1 | 5;
-
-	if ((tables & e1 & need) !== need || ((e4 | e3 | e2) & 0x80) !== 0 ||
-	    (high & tlb_word[base + 23]!) !== 0 || (access & ~1) !== 4)
-		return 0;
-	if (!(tables & 0x20))
-		mark_tables(p4, p3, p2);
-	const leaf = e1 | (access & 1) << 6 | 0x20;
-	if (leaf !== e1)
-		ram[p1] = leaf;
-	return leaf & ~0xfff | (tables & leaf) >>> 1 & 3 | high >>> 31 << 2 | leaf >>> 3 & 8 |
-		leaf >>> 4 & 0x10 | 0x20;
+	return entry & (frame_mask | TLB_G) | rights | entry >>> 3 & TLB_D | TLB_VALID | size;
 }
 
 /**
  * Walk the tables for an access and set A and D. Returns frame | TLB_* of the translation, or 0
  * where it faults; then fault_code and CR2 say how.
+ *
+ * Here the common case: a read or write of user mode, four levels, all in order, the tables in use
+ * and with all rights; read at once and judged together. An entry that is not present names some
+ * frame, reading which does no harm. All is written out, numbers too, because the compiler makes
+ * this function part of its caller only if its bytecode is short.
  */
 export function mmu_walk(cpu: number, addr: number, access: number): number {
-	const word = walk_small(cpu, addr | 0, Math.floor(addr * 2 ** -32) | 0, access);
+	const base = cpu << 12, lo = addr | 0, mid = Math.floor(addr * 2 ** -29) | 0;
+	const p4 = tlb_word[base + 22]! | mid >>> 9 & 0x3fe, e4 = ram[p4]!;
+	const p3 = e4 >>> 12 << 10 | mid & 0x3fe, e3 = ram[p3]!;
+	const p2 = e3 >>> 12 << 10 | lo >>> 20 & 0x3fe, e2 = ram[p2]!;
+	const p1 = e2 >>> 12 << 10 | lo >>> 11 & 0x3fe, e1 = ram[p1]!;
+	const high = ram_hi[p4]! | ram_hi[p3]! | ram_hi[p2]! | ram_hi[p1]!;
+	/* P and U, and W if it writes. */
+	const need = (access & 1) << 1 | 5;
 
-	return word !== 0 ? word : walk_by_level(cpu, addr, access);
+	/* P, W, U and A of each table, and no S; nothing reserved. */
+	if (((e4 ^ 0x27 | e3 ^ 0x27 | e2 ^ 0x27) & 0xa7) !== 0 || (e1 & need) !== need ||
+	    (high & tlb_word[base + 23]!) !== 0 || (access & ~1) !== 4)
+		return walk_by_level(cpu, addr, access);
+	const leaf = e1 | ((access & 1) << 6 | 0x20);
+	if (leaf !== e1)
+		ram[p1] = leaf;
+	return leaf & (~0xfff | 0x126) | high >>> 31 | leaf >>> 3 & 8;
 }
 
 /*
@@ -621,44 +612,33 @@ function translate_slowly(cpu: number, addr: number, access: number): number {
 	return physical(word, addr);
 }
 
-/*
- * The look-up that every access begins with. It is made here with its two columns as parameters:
- * those the compiler takes for constants, which it does not with variables of a bundled module.
- * The numbers are written out to keep its bytecode short.
- */
-function make_translate(
-	tags: Float64Array, words: Int32Array,
-): (cpu: number, addr: number, access: number) => number {
-	return (cpu, addr, access) => {
-		if (addr >= -0x800000000000 && addr < 0x800000000000) {
-			const base = cpu << 12, lo = addr | 0;
-			const tag = Math.floor(addr / 4096) + tags[base + 16]!;
-			const ways = words[base + 19]!;
-			let slot = base + 64 + (lo >>> 12 & words[base + 16]!) * ways;
-			for (const end = slot + ways; slot < end; slot++) {
-				if (tags[slot] !== tag)
-					continue;
-				const word = words[slot]!;
-				if (!(words[base + access]! >>> (word & 15) & 1))
-					break;
-				tags[base + (access & 3)]!++;
-				return (word & ~0xfff | lo & 0xfff) >>> 0;
-			}
-		}
-		return translate_slowly(cpu, addr, access);
-	};
-}
-
 /**
  * Translate for one access, as the hardware does, with all that it does on the way: TLB, accessed
- * and dirty bits, counts.
+ * and dirty bits, counts. Numbers are written out to keep the bytecode short.
  * @param cpu whose registers and TLB
  * @param addr linear address
  * @param access MMU_READ, MMU_WRITE or MMU_FETCH; | MMU_USER or MMU_IMPLICIT
  * @returns the physical address in bytes, or -1 where it faults; then mmu_cpus has fault_vector
  *	(X86_TRAP_PF with fault_code and cr2, or X86_TRAP_GP)
  */
-export const mmu_translate = make_translate(tlb_tag, tlb_word);
+export function mmu_translate(cpu: number, addr: number, access: number): number {
+	if (addr >= -0x800000000000 && addr < 0x800000000000) {
+		const base = cpu << 12, lo = addr | 0;
+		const tag = Math.floor(addr / 4096) + tlb_tag[base + 16]!;
+		const ways = tlb_word[base + 19]!;
+		let slot = base + 64 + (lo >>> 12 & tlb_word[base + 16]!) * ways;
+		for (const end = slot + ways; slot < end; slot++) {
+			if (tlb_tag[slot] !== tag)
+				continue;
+			const word = tlb_word[slot]!;
+			if (!(tlb_word[base + access]! >>> word & 1))
+				break;
+			tlb_tag[base + (access & 3)]!++;
+			return (word & ~0xfff | lo & 0xfff) >>> 0;
+		}
+	}
+	return translate_slowly(cpu, addr, access);
+}
 
 /**
  * An access of a program: mmu_translate(), and on a #PF the fault handler, until it goes through or
@@ -719,7 +699,7 @@ export function write_cr3(cpu: number, value: number, noflush = false): boolean 
 		return false;
 	const pcid = pcide ? value & CR3_PCID_MASK : 0;
 	cr3[cpu] = value;
-	tlb_word[(cpu << SLOTS_SHIFT) + TOP] = (value & ~0xfff) >>> 2;
+	tlb_word[(cpu << SLOTS_SHIFT) + TOP] = table_at(value);
 	tlb_tag[(cpu << SLOTS_SHIFT) + TAG_BASE] = VPN_BIAS + pcid * PCID_STEP;
 	if (!noflush)
 		flush_pcid(cpu, pcid);

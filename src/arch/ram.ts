@@ -19,8 +19,12 @@ const SECTIONS = MAX_PFN / SECTION_FRAMES;
 /* One more than the last frame of each section that was ever handed out, counted in the section. */
 const section_used = carve('ram.section_used', Int32Array, SECTIONS, () => SECTIONS);
 
+/* A word more, so that both views below have one length: then one check of an index serves both. */
+const words = carve('ram', Int32Array, (MAX_PFN << FRAME_WORDS_SHIFT) + 1, () => 0);
 /** All of RAM by 32-bit words, little endian; frame pfn starts at pfn << FRAME_WORDS_SHIFT. */
-export const ram = carve('ram', Int32Array, MAX_PFN << FRAME_WORDS_SHIFT, () => 0);
+export const ram = words.subarray(0, -1);
+/** The same from its second word: ram_hi[p] is the high half of the entry at ram[p]. */
+export const ram_hi = words.subarray(1);
 
 for (let section = 0; section < SECTIONS; section++) {
 	const first = section << SECTION_SHIFT + FRAME_WORDS_SHIFT;

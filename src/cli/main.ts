@@ -10,23 +10,30 @@ import { COMMITS } from '../lib/commits.ts';
 import { SnapshotError, diff, formatDifference } from '../lib/snapshot.ts';
 import { trace_first } from '../lib/trace.ts';
 import { TRACE_EVENTS } from '../mm/trace_vmscan.ts';
-import { KernelNameError, STABLE_MAX, parseKernel, type Kernel } from '../sim/kernels.ts';
+import { KernelNameError, RELEASES, STABLE_MAX, type Kernel, type Release }
+	from '../sim/kernels.ts';
 import { Machine, MachineError } from '../sim/machine.ts';
 import type { Program } from '../sim/litmus/ast.ts';
-import { filePath } from '../sim/litmus/knobs.ts';
-import { parseLitmus } from '../sim/litmus/parser.ts';
 import { ResumeError, StatementBug, runProgram, type Runner } from '../sim/litmus/runner.ts';
 import { LitmusError, didYouMean, oneOf } from '../sim/litmus/source.ts';
+import { OracleError } from '../oracle/fault.ts';
+import { RecordingError } from '../oracle/recording.ts';
 import { UsageError, parseArguments } from './arguments.ts';
-import { OutputError, complain, print, readInput, reasonOf, wantsColours } from './output.ts';
+import { OutputError, complain, print, readInput, reasonOf } from './output.ts';
+import { bisect } from './bisect.ts';
+import { compareKernels } from './compare.ts';
+import { fuzz } from './fuzz.ts';
+import { history } from './history.ts';
+import { matrix } from './matrix.ts';
 import { helpText } from './help.ts';
+import { oracle, oracleStatus } from './oracle.ts';
+import { DEFAULT_KERNEL, EX_FAILED, EX_IOERR, EX_OK, EX_SOFTWARE, EX_USAGE, kernelsOf,
+	readProgram, styleOf } from './programs.ts';
 import { json, runsJson, runsKtap } from './report.ts';
 import { machineJson, machineText } from './state.ts';
-import { PLAIN, Table, wrap, type Style } from './table.ts';
-import { failureLines, shellWord, type Run } from './text.ts';
+import { PLAIN, Table, wrap } from './table.ts';
+import { failureLines, shellWord, traceText, type Run } from './text.ts';
 
-const EX_OK = 0, EX_FAILED = 1, EX_USAGE = 64, EX_SOFTWARE = 70, EX_IOERR = 74;
-const DEFAULT_KERNEL = 'v5.10.223';
 const DIFFERENCES_MAX = 200;
 
 /* A defect, with the line that shows it again. */
@@ -36,17 +43,6 @@ class Defect extends Error {
 		this.name = 'Defect';
 	}
 }
-
-const kernelsOf = (names: readonly string[]): Kernel[] => {
-	const twice = names.find((name, i) => names.indexOf(name) !== i);
-
-	if (twice !== undefined)
-		throw new UsageError(`--kernel ${twice} is given twice`);
-	return (names.length ? names : [DEFAULT_KERNEL]).map(parseKernel);
-};
-
-const readProgram = (file: string): Program =>
-	parseLitmus(readInput(file), file === '-' ? '<stdin>' : file);
 
 /* Run, with a defect told as one. */
 function attempt(reproduce: string, run: () => Runner): Runner {
@@ -152,18 +148,6 @@ function checkEvents(names: readonly string[]): void {
 			didYouMean(odd, known));
 }
 
-/* Each kernel's lines below a comment, if there are several. */
-function traceText(runs: readonly Run[], withFile: boolean): string {
-	return runs.map(({ file, kernel, traceLines }) =>
-		(runs.length > 1 ? `# ${withFile ? `${file} ` : ''}${kernel}\n` : '') +
-		traceLines.map((line) => `${line}\n`).join('')).join('');
-}
-
-/* Colours on a terminal only. */
-async function styleOf(): Promise<Style> {
-	return wantsColours() ? (await import('picocolors')).default.createColors(true) : PLAIN;
-}
-
 /* -- show, cat, hash: a program run up to a line ----------------------------------------------- */
 
 const AT_OPTIONS = { kernel: 'value', at: 'value', help: 'flag' } as const;
@@ -214,9 +198,9 @@ function cat(words: readonly string[]): number {
 	if (file === undefined || path === undefined || more.length)
 		throw new UsageError('cat: expected a litmus program and a path; ' +
 			'vmmu help cat has examples');
-	const { machine } = runUpTo('cat', file, options);
+	const runner = runUpTo('cat', file, options);
 	try {
-		print(machine.readFile(filePath(path)));
+		print(runner.readFile(path));
 	} catch (error) {
 		if (error instanceof MachineError)
 			throw new UsageError(`cat: ${error.message}`);
@@ -246,15 +230,24 @@ const isSnapshot = (bytes: Uint8Array): boolean =>
 /* -- diff, kernels ---------------------------------------------------------------------------- */
 
 function diffSnapshots(words: readonly string[]): number {
-	const { operands, options } = parseArguments('diff',
-		{ limit: 'value', json: 'flag', help: 'flag' } as const, words);
+	const { operands, options } = parseArguments('diff', { kernel: 'values', events: 'value',
+		limit: 'value', json: 'flag', help: 'flag' } as const, words);
 	const [one, other, ...more] = operands;
 	const limit = Number(options.limit ?? DIFFERENCES_MAX);
 
-	if (one === undefined || other === undefined || more.length)
-		throw new UsageError('diff: expected two snapshots; vmmu help diff has examples');
 	if (!Number.isInteger(limit) || limit < 1)
 		throw new UsageError(`diff: --limit ${options.limit}: expected a number from 1`);
+	if (one !== undefined && other === undefined) {
+		const events = options.events?.split(',');
+		checkEvents(events ?? []);
+		return compareKernels(one, { kernel: options.kernel, events, limit,
+			asJson: options.json });
+	}
+	if (one === undefined || other === undefined || more.length)
+		throw new UsageError('diff: expected two snapshots, or a litmus program and two ' +
+			'kernels; vmmu help diff has examples');
+	if (options.kernel.length || options.events !== undefined)
+		throw new UsageError('diff: --kernel and --events go with a program');
 	const found = diff(readInput(one), readInput(other), limit);
 	print(options.json
 		? json({ command: 'diff', differences: found })
@@ -269,28 +262,30 @@ function kernels(words: readonly string[]): number {
 	if (operands.length)
 		throw new UsageError(`kernels: ${operands[0]} is too much`);
 	if (options.json) {
-		print(json({ command: 'kernels', default: DEFAULT_KERNEL,
-			releases: ['v5.10', `v5.10.${STABLE_MAX}`], commits: COMMITS }));
+		print(json({ command: 'kernels', default: DEFAULT_KERNEL, releases: RELEASES,
+			stable: [`v5.10.1`, `v5.10.${STABLE_MAX}`], commits: COMMITS }));
 		return EX_OK;
 	}
-	const row = (id: string, mainline: string, stable: string, subject: string): string =>
-		id.padEnd(14) + mainline.padEnd(10) + stable.padEnd(12) +
-		`${wrap(subject, 63).join(`\n${' '.repeat(36)}`)}\n`;
-	print(`v5.10, v5.10.1 to v5.10.${STABLE_MAX} (default ${DEFAULT_KERNEL}), ` +
-		'and with +ID or -ID:\n\n' + row('commit', 'mainline', 'in v5.10.y', 'subject') +
-		COMMITS.map(({ id, release, stable, subject }) =>
-			row(id, release, stable ?? '-', subject)).join(''));
+	const row = ({ name, trust, missing }: Release): string =>
+		(name.padEnd(12) + trust.padEnd(10) +
+			wrap(missing ? `left out: ${missing}` : '', 78)
+			.join(`\n${' '.repeat(22)}`)).trimEnd() + '\n';
+	print(RELEASES.map(row).join('') + `\nv5.10.1 to v5.10.${STABLE_MAX} as v5.10.4; ` +
+		`the default is ${DEFAULT_KERNEL}.\n+ID adds a commit, -ID takes one out; ` +
+		'vmmu history lists them.\n');
 	return EX_OK;
 }
 
 /* -- The command ------------------------------------------------------------------------------ */
 
 const COMMANDS: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
-	run, show, cat, hash, diff: diffSnapshots, kernels,
+	run, show, cat, hash, diff: diffSnapshots, kernels, oracle, fuzz,
+	history, bisect, matrix,
 };
 
-function help(command?: string): number {
-	const text = helpText(command);
+/* The help on a command, or on a command of that. */
+function help(command?: string, subcommand?: string): number {
+	const text = helpText(`${command} ${subcommand}`) ?? helpText(command);
 
 	if (text === undefined)
 		throw new UsageError(
@@ -313,7 +308,7 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
 		throw new UsageError(`expected a command: ${oneOf(Object.keys(COMMANDS))}; ` +
 			'vmmu --help says more');
 	case '--help': case '-h': return help();
-	case 'help': return help(words[0]);
+	case 'help': return help(words[0], words[1]);
 	case '--version': case '-V':
 		print(`vmmu ${version()}\n`);
 		return EX_OK;
@@ -321,7 +316,7 @@ async function main([command, ...words]: readonly string[]): Promise<number> {
 	const called = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
 	const options = words.slice(0, words.includes('--') ? words.indexOf('--') : undefined);
 	if (called && (options.includes('--help') || options.includes('-h')))
-		return help(command);
+		return help(command, words[0]);
 	if (!called)
 		throw new UsageError(command.startsWith('-')
 			? `${command} is no option here; expected a command, --help or --version`
@@ -341,7 +336,11 @@ function failure(error: unknown): number {
 		complain(`vmmu: ${error.message}`);
 		return EX_USAGE;
 	}
-	if (error instanceof OutputError) {
+	if (error instanceof OracleError) {
+		complain(`vmmu: ${error.message}`);
+		return oracleStatus(error);
+	}
+	if (error instanceof OutputError || error instanceof RecordingError) {
 		complain(`vmmu: ${error.message}`);
 		return EX_IOERR;
 	}

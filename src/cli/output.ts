@@ -18,8 +18,8 @@ const RETRY_MS = 5;
 /* The error code of a failed system call. */
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
 
-function write(fd: number, text: string): void {
-	const bytes = Buffer.from(text);
+function write(fd: number, text: string | Uint8Array): void {
+	const bytes = Buffer.from(text as string);
 
 	for (let at = 0; at < bytes.length;) {
 		try {
@@ -33,8 +33,8 @@ function write(fd: number, text: string): void {
 	}
 }
 
-/** Write text to stdout. A reader who has gone (EPIPE) wants no more. @throws OutputError */
-export function print(text: string): void {
+/** Write to stdout. A reader who has gone (EPIPE) wants no more. @throws OutputError */
+export function print(text: string | Uint8Array): void {
 	try {
 		write(STDOUT, text);
 	} catch (error) {

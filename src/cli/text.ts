@@ -24,7 +24,7 @@ export interface Run {
 }
 
 /** Ids of the commits of a run's kernel. */
-export function commitIds({ commits }: Run): string[] {
+export function commitIds({ commits }: Pick<Run, 'commits'>): string[] {
 	return commits.map((nr) => COMMITS[nr]!.id);
 }
 
@@ -35,7 +35,7 @@ export function commitIds({ commits }: Run): string[] {
 export function countsText(counts: PageCounts): string {
 	const { present, lru, ...rest } = counts;
 	const shown = ['swapped', 'active', 'referenced', 'unevictable', 'mlocked', 'swapcache',
-		'writeback'] as const;
+		'writeback', 'idle'] as const;
 
 	return [`present=${present}`, ...(lru === present ? [] : [`lru=${lru}`]),
 		...shown.flatMap((key) => rest[key] === 0 ? [] : [`${key}=${rest[key]}`])]
@@ -93,6 +93,7 @@ function plainText(statement: Statement, outcome: Outcome): string | undefined {
 	case 'endless': return `FAIL ${outcome.message}`;
 	case 'show': return outcome.flags?.length
 		? `present: ${outcome.flags.join(' ')}` : countsText(outcome.counts);
+	case 'cached': return `cached=${outcome.cached}`;
 	case 'stat': return statText(outcome.values,
 		statement.kind === 'stat' && statement.keys.length > 0);
 	case 'expect': return outcome.held ? 'ok' : `FAIL ${outcome.got}`;
@@ -152,4 +153,11 @@ export function failureLines(run: Run): string[] {
 	return run.observations.filter(({ outcome }) => isFailure(outcome)).map((seen) =>
 		`${placeOf(run.file, seen)}: ${seen.statement.text}: ` +
 		`${gotText(seen, lineOf)}`);
+}
+
+/** The trace lines of runs, each kernel's below a comment if there are several. */
+export function traceText(runs: readonly Run[], withFile: boolean): string {
+	return runs.map(({ file, kernel, traceLines }) =>
+		(runs.length > 1 ? `# ${withFile ? `${file} ` : ''}${kernel}\n` : '') +
+		traceLines.map((line) => `${line}\n`).join('')).join('');
 }

@@ -46,6 +46,11 @@ function mn_invalidate_range(
 		deviceUnmap(device, 0, 2 ** 52);
 }
 
+/** Kernels before 369ea8242c0f have no invalidate_range() here. @ported v4.12 static */
+function mn_invalidate_page(mn: mmu_notifier, _mm: mm_struct, address: number): void {
+	deviceUnmap(mn_to_device(mn), address, address + 4096);
+}
+
 /** @ported v5.10 static */
 function mn_release(mn: mmu_notifier, _mm: mm_struct): void {
 	const device = mn_to_device(mn);
@@ -55,7 +60,8 @@ function mn_release(mn: mmu_notifier, _mm: mm_struct): void {
 }
 
 const iommu_mn = register_mmu_notifier_ops(logged({
-	name: 'iommu_v2', release: mn_release, invalidate_range: mn_invalidate_range }));
+	name: 'iommu_v2', release: mn_release, invalidate_range: mn_invalidate_range,
+	invalidate_page: mn_invalidate_page }));
 
 /** Bind a device to an address space; 0 for no memory. @reduced without PASIDs and PCI */
 export function amd_iommu_bind_pasid(mm: mm_struct): device {

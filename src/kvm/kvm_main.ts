@@ -8,6 +8,7 @@
  *	anything.
  */
 import { MMU_READ, MMU_USER, MMU_WRITE, mmu_access } from '../arch/mmu.ts';
+import { PAGE_SIZE } from '../arch/page.ts';
 import { ram } from '../arch/ram.ts';
 import { guest_cpus, use_guest_cpu } from '../arch/nested.ts';
 import { BUG_ON, VM_BUG_ON, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
@@ -139,6 +140,23 @@ function kvm_mmu_notifier_invalidate_range_end(
 	BUG_ON(mmu_notifier_count[kvm] < 0, 'more invalidations end than began');
 }
 
+/**
+ * What kernels before 369ea8242c0f tell of a page that try_to_unmap_one() has unmapped: there is no
+ * count then, so the seq alone turns a fault back. @ported v4.12 static
+ */
+function kvm_mmu_notifier_invalidate_page(
+	mn: mmu_notifier, _mm: mm_struct, address: number,
+): void {
+	const kvm = mmu_notifier_to_kvm(mn);
+
+	mmu_lock(kvm);
+	mmu_notifier_seq[kvm]++;
+	const need_tlb_flush = kvm_unmap_hva_range(kvm, address, address + PAGE_SIZE);
+	if (need_tlb_flush || tlbs_dirty[kvm])
+		kvm_flush_remote_tlbs(kvm);
+	mmu_unlock(kvm);
+}
+
 /** @ported v5.10 static */
 function kvm_mmu_notifier_clear_flush_young(
 	mn: mmu_notifier, _mm: mm_struct, start: number, end: number,
@@ -188,6 +206,7 @@ export const kvm_mmu_notifier_ops = register_mmu_notifier_ops(logged({
 	invalidate_range: kvm_mmu_notifier_invalidate_range,
 	invalidate_range_start: kvm_mmu_notifier_invalidate_range_start,
 	invalidate_range_end: kvm_mmu_notifier_invalidate_range_end,
+	invalidate_page: kvm_mmu_notifier_invalidate_page,
 	clear_flush_young: kvm_mmu_notifier_clear_flush_young,
 	clear_young: kvm_mmu_notifier_clear_young,
 	test_young: kvm_mmu_notifier_test_young,

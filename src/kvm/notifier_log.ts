@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What each secondary MMU was told: every callback that it received, in order, with its range,
- * event
- * and result, whatever it did about it. A ring of records in the arena. Callbacks are noted by the
+ * event and
+ * result, whatever it did about it. A ring of records in the arena. Callbacks are noted by the
  * row of their subscription, when they return.
  */
 import { carve } from '../lib/arena.ts';
@@ -12,9 +12,10 @@ import type { mmu_interval_notifier_ops, mmu_notifier_ops } from '../mm/mmu_noti
 /** Callbacks, by their number in a record. */
 export const CALLBACKS = ['', 'release', 'clear_flush_young', 'clear_young', 'test_young',
 	'change_pte', 'invalidate_range_start', 'invalidate_range_end', 'invalidate_range',
-	'invalidate'] as const;
+	'invalidate', 'invalidate_page'] as const;
 const RELEASE = 1, CLEAR_FLUSH_YOUNG = 2, CLEAR_YOUNG = 3, TEST_YOUNG = 4, CHANGE_PTE = 5,
-	RANGE_START = 6, RANGE_END = 7, INVALIDATE_RANGE = 8, INVALIDATE = 9;
+	RANGE_START = 6, RANGE_END = 7, INVALIDATE_RANGE = 8, INVALIDATE = 9,
+	INVALIDATE_PAGE = 10;
 /** MMU_NOTIFY_*, by number. */
 export const EVENT_NAMES = ['UNMAP', 'CLEAR', 'PROTECTION_VMA', 'PROTECTION_PAGE', 'SOFT_DIRTY',
 	'RELEASE', 'MIGRATE'] as const;
@@ -74,7 +75,7 @@ type Ops = Partial<mmu_notifier_ops> & { readonly name: string };
  */
 export function logged(ops: Ops): Ops {
 	const { release, clear_flush_young, clear_young, test_young, change_pte,
-		invalidate_range_start, invalidate_range_end, invalidate_range } = ops;
+		invalidate_range_start, invalidate_range_end, invalidate_range, invalidate_page } = ops;
 
 	return {
 		...ops,
@@ -113,6 +114,10 @@ export function logged(ops: Ops): Ops {
 		...(invalidate_range ? { invalidate_range: (mn, mm, start, end) => {
 			invalidate_range(mn, mm, start, end);
 			note(mn, INVALIDATE_RANGE, start, end, -1, 0);
+		} } : {}),
+		...(invalidate_page ? { invalidate_page: (mn, mm, address) => {
+			invalidate_page(mn, mm, address);
+			note(mn, INVALIDATE_PAGE, address, address + 4096, -1, 0);
 		} } : {}),
 	};
 }

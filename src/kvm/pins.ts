@@ -66,6 +66,14 @@ function pinStart(mn: mmu_notifier, range: mmu_notifier_range): number {
 	return 0;
 }
 
+/** What kernels before 369ea8242c0f tell instead, of one page. @custom */
+function pinPage(mn: mmu_notifier, _mm: mm_struct, address: number): void {
+	const device = deviceOfNotifier(mn);
+
+	if (!devices.keeps[device])
+		deviceUnmap(device, address, address + 4096, putPinned);
+}
+
 /** @custom see the head of the file */
 function pinRelease(mn: mmu_notifier, _mm: mm_struct): void {
 	const device = deviceOfNotifier(mn);
@@ -75,7 +83,8 @@ function pinRelease(mn: mmu_notifier, _mm: mm_struct): void {
 }
 
 const pin_ops = register_mmu_notifier_ops(logged({
-	name: 'pin', release: pinRelease, invalidate_range_start: pinStart }));
+	name: 'pin', release: pinRelease, invalidate_range_start: pinStart,
+	invalidate_page: pinPage }));
 
 /** A cache of pins; `keeps`: it drops none when it is told of an invalidation. @custom */
 export function openPinCache(mm: mm_struct, keeps: boolean): device {
@@ -142,6 +151,14 @@ function zapEnd(mn: mmu_notifier, _range: mmu_notifier_range): void {
 	devices.count[device]--;
 }
 
+/** What kernels before 369ea8242c0f tell instead, of one page. @custom */
+function zapPage(mn: mmu_notifier, _mm: mm_struct, address: number): void {
+	const device = deviceOfNotifier(mn);
+
+	devices.seq[device]++;
+	deviceUnmap(device, address, address + 4096);
+}
+
 /** @custom see the head of the file */
 function zapRelease(mn: mmu_notifier, _mm: mm_struct): void {
 	const device = deviceOfNotifier(mn);
@@ -152,7 +169,7 @@ function zapRelease(mn: mmu_notifier, _mm: mm_struct): void {
 
 const zapper_ops = register_mmu_notifier_ops(logged({
 	name: 'zapper', release: zapRelease, invalidate_range_start: zapStart,
-	invalidate_range_end: zapEnd }));
+	invalidate_range_end: zapEnd, invalidate_page: zapPage }));
 
 /** @custom */
 export function openZapper(mm: mm_struct): device {

@@ -54,7 +54,25 @@ export const RAM_BYTES_MAX: number = room;
 /** The most block-device contents (swap and disks together), in bytes. */
 export const DISK_BYTES_MAX: number = room;
 
-const CACHE_LINE = 64;
+/*
+ * Regions larger than a host page begin at different cache lines of one. Columns have powers of 2
+ * of rows, so else all fields of a row would lie in the same set of each cache, and the processor
+ * would take a load from one column for a store to another that came before.
+ */
+const CACHE_LINE = 64, HOST_PAGE = 4096, LINES = HOST_PAGE / CACHE_LINE;
+/* Odd, so that all lines take their turn, and neighbours lie far apart. */
+const LINE_STEP = 39;
+
+/** The first place from `from` for a region of `bytes`. */
+function place(from: number, bytes: number): number {
+	const at = Math.ceil(from / CACHE_LINE) * CACHE_LINE;
+
+	if (bytes <= HOST_PAGE)
+		return at;
+	const line = regions.length * LINE_STEP % LINES, now = at / CACHE_LINE % LINES;
+	return at + (line - now + LINES) % LINES * CACHE_LINE;
+}
+
 const regions: Region[] = [];
 const names = new Set<string>();
 const carved = { bytes: CACHE_LINE };
@@ -70,7 +88,7 @@ export function carve<C extends Column>(
 	if (names.has(name))
 		throw new Error(`arena: a region named ${name} is already carved`);
 	names.add(name);
-	const at = Math.ceil(carved.bytes / CACHE_LINE) * CACHE_LINE;
+	const at = place(carved.bytes, length * type.BYTES_PER_ELEMENT);
 	carved.bytes = at + length * type.BYTES_PER_ELEMENT;
 	if (carved.bytes > buffer.byteLength)
 		throw new Error(`arena: no room for ${name}: ${carved.bytes} bytes`);

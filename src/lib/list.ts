@@ -2,6 +2,8 @@
 /*
  * include/linux/list.h: circular doubly linked lists. A list_head is a node number of the shared
  * pool (struct.ts); 0 is no node.
+ * What reclaim calls for every page are functions in constants. Of a declared function the compiler
+ * must look up at each call whether it is still the same, even where it is made part of its caller.
  */
 import { BUG } from './bug.ts';
 import { list_heads, type list_head } from './struct.ts';
@@ -13,57 +15,56 @@ export function INIT_LIST_HEAD(head: list_head): void {
 	prev[head] = head;
 }
 
-function __list_add(entry: list_head, before: list_head, after: list_head): void {
+const __list_add = (entry: list_head, before: list_head, after: list_head): void => {
 	prev[after] = entry;
 	next[entry] = after;
 	prev[entry] = before;
 	next[before] = entry;
-}
+};
 
 /** Insert after `head`: the first of the list. */
-export function list_add(entry: list_head, head: list_head): void {
+export const list_add = (entry: list_head, head: list_head): void => {
 	__list_add(entry, head, next[head]);
-}
+};
 
 /** Insert before `head`: the last of the list. */
-export function list_add_tail(entry: list_head, head: list_head): void {
+export const list_add_tail = (entry: list_head, head: list_head): void => {
 	__list_add(entry, prev[head], head);
-}
+};
 
-function __list_del_entry(entry: list_head): void {
+const __list_del_entry = (entry: list_head): void => {
 	const after = next[entry], before = prev[entry];
 
-	if (prev[after] !== entry || next[before] !== entry)
+	/* list_del() leaves 0; what else can be wrong the invariants find. */
+	if (!after)
 		BUG('list: entry is on no list');
 	prev[after] = before;
 	next[before] = after;
-}
+};
 
 /** Unlink; the entry's pointers are cleared, where the kernel poisons them. */
-export function list_del(entry: list_head): void {
+export const list_del = (entry: list_head): void => {
 	__list_del_entry(entry);
 	next[entry] = 0 as list_head;
 	prev[entry] = 0 as list_head;
-}
+};
 
 export function list_del_init(entry: list_head): void {
 	__list_del_entry(entry);
 	INIT_LIST_HEAD(entry);
 }
 
-export function list_move(entry: list_head, head: list_head): void {
+export const list_move = (entry: list_head, head: list_head): void => {
 	__list_del_entry(entry);
 	list_add(entry, head);
-}
+};
 
-export function list_move_tail(entry: list_head, head: list_head): void {
+export const list_move_tail = (entry: list_head, head: list_head): void => {
 	__list_del_entry(entry);
 	list_add_tail(entry, head);
-}
+};
 
-export function list_empty(head: list_head): boolean {
-	return next[head] === head;
-}
+export const list_empty = (head: list_head): boolean => next[head] === head;
 
 export function list_is_singular(head: list_head): boolean {
 	return !list_empty(head) && next[head] === prev[head];

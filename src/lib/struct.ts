@@ -3,7 +3,8 @@
  * C structs as columns. page->flags is pages.flags[page], &page->lru is pages.lru(page), a pointer
  * is a row number whose type says of which struct, and NULL is row 0, which no object ever has.
  */
-import { carve, namePart, type Column, type ColumnConstructor, type ValueFormat } from './arena.ts';
+import { carve, namePart, RAM_BYTES_MAX, type Column, type ColumnConstructor, type ValueFormat }
+	from './arena.ts';
 import { BUG, VM_BUG_ON } from './bug.ts';
 
 declare const tag: unique symbol;
@@ -22,7 +23,7 @@ export type out<V> = { v: V };
 type Field =
 	| { kind: 'value'; array: ColumnConstructor; format?: ValueFormat }
 	| { kind: 'array'; array: ColumnConstructor; count: number; format?: ValueFormat }
-	| { kind: 'list' }
+	| { kind: 'list'; first?: true }
 	| { kind: 'lists'; count: number }
 	| { kind: 'rb' };
 
@@ -34,6 +35,11 @@ export const u32 = { kind: 'value', array: Uint32Array } as const;
 export const f64 = { kind: 'value', array: Float64Array } as const;
 /** A struct list_head embedded in the struct. */
 export const list = { kind: 'list' } as const;
+/**
+ * The same for the one struct whose rows come first in the pool, as many as there are frames: the
+ * number of such a list_head is that of its row, so that neither way there is anything to add.
+ */
+export const first_list = { kind: 'list', first: true } as const;
 /** A struct rb_node embedded in the struct. */
 export const rb = { kind: 'rb' } as const;
 /** An array of n struct list_head. */
@@ -95,12 +101,13 @@ interface Pool {
 	next: number;
 }
 const POOL_NODES = 1 << 23;
-function makePool(kind: string, names: readonly string[]): Pool {
+const FIRST_NODES = RAM_BYTES_MAX / 4096;
+function makePool(kind: string, names: readonly string[], next: number): Pool {
 	const arrays = names.map((n) => carve(`${kind}.${n}`, Int32Array, POOL_NODES, always(0)));
-	return { names, arrays, next: 1 };
+	return { names, arrays, next };
 }
-const list_pool = makePool('list_heads', ['next', 'prev']);
-const rb_pool = makePool('rb_nodes', ['parent', 'left', 'right', 'color']);
+const list_pool = makePool('list_heads', ['next', 'prev'], FIRST_NODES);
+const rb_pool = makePool('rb_nodes', ['parent', 'left', 'right', 'color'], 1);
 
 /** struct list_head, by node number. */
 export const list_heads = {
@@ -115,13 +122,17 @@ export const rb_nodes = {
 	color: rb_pool.arrays[3] as unknown as column<rb_node>,
 };
 
-function takeNodes(pool: Pool, region: string, rows: number, width: number, id: number): number {
-	const base = pool.next;
-	pool.next += rows * width;
-	if (pool.next > POOL_NODES)
+function takeNodes(
+	pool: Pool, region: string, rows: number, width: number, id: number, first: boolean,
+): number {
+	const base = first ? 0 : pool.next, end = base + rows * width;
+	const taken = first && tables.some(({ nodes }) => nodes.some((node) => node.base === 0));
+	if (taken || end > (first ? FIRST_NODES : POOL_NODES))
 		throw new Error(`arena: no nodes left for ${region}`);
+	if (!first)
+		pool.next = end;
 	pool.names.forEach((name, i) => {
-		const part = pool.arrays[i]!.subarray(base, pool.next);
+		const part = pool.arrays[i]!.subarray(base, end);
 		namePart(`${region}.${name}`, part, width, () => rows_used[id]! * width);
 	});
 	return base;
@@ -137,8 +148,10 @@ export const struct = <P extends number>() =>
 		if (id >= TABLES_MAX)
 			throw new Error(`arena: no table left for ${name}`);
 		const used = (width: number) => () => rows_used[id]! * width;
-		const live = carve(`${name}.(live)`, Uint8Array, rows, used(1));
-		const next_free = carve(`${name}.(next_free)`, Int32Array, rows, used(1));
+		/* Rows in use as a C array were never given out. */
+		const given = () => rows_live[id] || free_rows[id] ? rows_used[id]! : 0;
+		const live = carve(`${name}.(live)`, Uint8Array, rows, given);
+		const next_free = carve(`${name}.(next_free)`, Int32Array, rows, given);
 		const columns: { array: Column; width: number }[] = [];
 		const nodes: Table['nodes'][number][] = [];
 		const members: Record<string, unknown> = {};
@@ -157,7 +170,8 @@ export const struct = <P extends number>() =>
 			const pool = field.kind === 'rb' ? 'rb' : 'list';
 			const width = field.kind === 'lists' ? field.count : 1;
 			const base = takeNodes(
-				pool === 'rb' ? rb_pool : list_pool, region, rows, width, id);
+				pool === 'rb' ? rb_pool : list_pool, region, rows, width, id,
+				'first' in field);
 			nodes.push({ field: key, pool, base, width });
 			members[key] = field.kind === 'lists'
 				? Object.assign((p: number, i: number) => base + p * width + i, {

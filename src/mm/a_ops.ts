@@ -77,3 +77,30 @@ export function a_ops_write_end(
 		return shmem_write_end(mapping, pos, len, copied, page);
 	return diskfs_write_end(mapping, pos, len, copied, page);
 }
+
+/** ->freepage() of a mapping is not NULL: in v5.10 only network file systems have one. @custom */
+export function has_freepage(_mapping: address_space): boolean {
+	return false;
+}
+
+/** mapping->a_ops->freepage(). @custom */
+export function a_ops_freepage(_mapping: address_space, _page: page): void {
+	BUG('->freepage() of a mapping that has none');
+}
+
+/** ->is_dirty_writeback() of a mapping is not NULL: for those with buffers alone. @custom */
+export function has_is_dirty_writeback(_mapping: address_space): boolean {
+	return false;
+}
+
+/** mapping->a_ops->is_dirty_writeback(). @custom */
+export function a_ops_is_dirty_writeback(
+	_mapping: address_space, _page: page, _state: number,
+): number {
+	return BUG('->is_dirty_writeback() of a mapping that has none');
+}
+
+/** ->migratepage() of a mapping is not NULL: swap, shmem and our files have one. @custom */
+export function has_migratepage(mapping: address_space): boolean {
+	return address_spaces.a_ops[mapping] !== 0;
+}

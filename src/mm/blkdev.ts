@@ -18,6 +18,7 @@ import { global_s32, kmem_cache_free, kmem_cache_zalloc, list, list_heads, s32, 
 import { PAGE_SIZE } from '../arch/page.ts';
 import { clear_frame, FRAME_WORDS, FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
 import { page_endio } from './filemap.ts';
+import { VM_READAHEAD_PAGES } from './fs.ts';
 import { __GFP_HIGHMEM, __GFP_ZERO, GFP_NOIO } from './gfp.ts';
 import { alloc_page } from './page_alloc.ts';
 import { end_swap_bio_read, end_swap_bio_write } from './page_io.ts';
@@ -50,6 +51,10 @@ export const bdevs = struct<block_device>()('block_device', 64, {
 	claimed: u8,
 	/* pages given out to files */
 	fs_used: s32,
+	/* disk->first_minor: /dev/ramN */
+	minor: s32,
+	/* bdi->ra_pages: how far a file that is opened now is read ahead; bdi->io_pages stays */
+	ra_pages: s32,
 	/* what the I/O of a BLKDEV_DISK fails with, 0 or -errno: a broken device */
 	error: s32,
 });
@@ -113,6 +118,8 @@ export function blkdev_add(
 	bdevs.nonrot[bdev] = kind !== BLKDEV_DISK || nonrot ? 1 : 0;
 	bdevs.node_id[bdev] = node_id;
 	bdevs.map_base[bdev] = block_map_used.v;
+	bdevs.minor[bdev] = bdev - 1;
+	bdevs.ra_pages[bdev] = VM_READAHEAD_PAGES;
 	block_map_used.v += nr_pages;
 	return bdev;
 }

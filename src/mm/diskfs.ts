@@ -104,9 +104,13 @@ export function diskfs_setsize(inode: inode, newsize: number): number {
 function get_block(mapping: address_space, index: number): number {
 	return extents.start[inodes.i_private[address_spaces.host[mapping]] as extent] + index;
 }
+/** @custom inode->i_sb->s_bdev */
+export function diskfs_bdev(inode: inode): block_device {
+	return extents.bdev[inodes.i_private[inode] as extent];
+}
 /** @custom mapping->host->i_sb->s_bdev */
 function bdev_of(mapping: address_space): block_device {
-	return extents.bdev[inodes.i_private[address_spaces.host[mapping]] as extent];
+	return diskfs_bdev(address_spaces.host[mapping]);
 }
 
 /**

@@ -15,7 +15,7 @@ import { PAGE_SHIFT, PAGE_SIZE } from '../arch/page.ts';
 import { a_ops_readpage, a_ops_write_begin, a_ops_write_end, has_readpage } from './a_ops.ts';
 import { blk_wait_page_bit } from './blkdev.ts';
 import { current } from './current.ts';
-import { file_inode, fput, get_file, i_size_read } from './fs.ts';
+import { file_inode, fput, get_file, i_size_read, inode_to_bdi } from './fs.ts';
 import { __GFP_FS, __GFP_WRITE, GFP_KERNEL, type gfp_t } from './gfp.ts';
 import { __dec_lruvec_page_state, __inc_lruvec_page_state, __mod_lruvec_page_state,
 	count_memcg_event_mm, mem_cgroup_charge, mem_cgroup_migrate, mem_cgroup_uncharge }
@@ -1226,4 +1226,35 @@ export function generic_perform_write(file: file, i: iov_iter, pos: number): num
 	} while (i.count);
 
 	return written || status;
+}
+
+/**
+ * Write to a file that the caller has locked.
+ * @reduced no direct I/O, no set-user-ID bit to clear, no time stamps
+ * @param pos where to start, in bytes
+ * @returns bytes written, or -errno
+ */
+export function __generic_file_write_iter(file: file, from: iov_iter, pos: number): number {
+	const task = current();
+
+	/* reclaim by this task may write to the device that it fills */
+	tasks.backing_dev_info[task] = inode_to_bdi(file_inode(file));
+	const written = generic_perform_write(file, from, pos);
+	tasks.backing_dev_info[task] = 0;
+	return written;
+}
+
+/**
+ * write(2) of an ordinary file.
+ * @reduced no O_APPEND or O_SYNC; the inode's lock is wanted by nobody else meanwhile
+ * @param ppos where to start, in bytes; then where it ended
+ */
+export function generic_file_write_iter(file: file, ppos: out<number>, from: iov_iter): number {
+	if (!from.count)
+		return 0;
+	const ret = __generic_file_write_iter(file, from, ppos.v);
+
+	if (ret > 0)
+		ppos.v += ret;
+	return ret;
 }

@@ -6,6 +6,7 @@
  * namespaces, credentials: every task is root), threads' groups, exec.
  * Lock order modelled: parent's mmap_lock > child's mmap_lock > i_mmap_rwsem.
  */
+import { PAGE_SIZE, TASK_SIZE } from '../arch/page.ts';
 import { destroy_context, enter_lazy_tlb, flush_tlb_mm, init_new_context, switch_mm_irqs_off }
 	from '../arch/tlb.ts';
 import { BUG_ON, VM_BUG_ON, WouldBlock } from '../lib/bug.ts';
@@ -28,7 +29,8 @@ import { COMM_LEN, EXIT_ZOMBIE, NR_MM_COUNTERS, PF_EXITING, PF_KTHREAD, PF_MEMAL
 	VM_ACCOUNT, VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_NOHUGEPAGE, VM_SHARED,
 	VM_WIPEONFORK, files, mms, tasks, vmas, type anon_vma, type file, type mm_struct,
 	type task_struct, type vm_area_struct } from './mm_types.ts';
-import { __vma_link_rb, arch_pick_mmap_layout, exit_mmap, vm_stat_account } from './mmap.ts';
+import { __vma_link_rb, arch_pick_mmap_layout, exit_mmap, MAP_ANONYMOUS, MAP_FIXED, MAP_GROWSDOWN,
+	MAP_PRIVATE, PROT_READ, PROT_WRITE, vm_stat_account } from './mmap.ts';
 import { mmu_notifier_subscriptions_destroy, mmu_notifier_subscriptions_init }
 	from './mmu_notifier.ts';
 import { NR_CPUS } from './mmzone.ts';
@@ -36,7 +38,7 @@ import { exit_oom_victim } from './oom_kill.ts';
 import { pgd_alloc, pgd_free } from './pgtable.ts';
 import { anon_vma_fork } from './rmap.ts';
 import { i_mmap_lock_write, i_mmap_unlock_write } from './rmap_types.ts';
-import { __vm_enough_memory, vm_unacct_memory } from './util.ts';
+import { __vm_enough_memory, vm_mmap_pgoff, vm_unacct_memory } from './util.ts';
 import { vm_operations } from './vm_ops.ts';
 
 export const CLONE_VM = 0x100, CLONE_FILES = 0x400, CLONE_PARENT = 0x8000;
@@ -502,7 +504,7 @@ export function set_task_comm(tsk: task_struct, comm: string): void {
 /**
  * The idle tasks and PID 1, `init`, in the root cgroup with an empty address space; init runs on
  * CPU 0 afterwards.
- * @custom stands for start_kernel(), rest_init() and the exec of /sbin/init
+ * @custom stands for start_kernel() and rest_init()
  */
 export function init_task_setup(): void {
 	BUG_ON(init_task_row.v !== 0, 'init is started twice');
@@ -534,6 +536,21 @@ export function init_task_setup(): void {
 	tasks.mm[init] = mm;
 	tasks.active_mm[init] = mm;
 	context_switch(0, init);
+}
+
+const STACK_PAGES = 33;
+
+/**
+ * init maps its stack. No page of it is ever touched, but with it every address space has a vma, as
+ * a real one has.
+ * @custom stands for the exec of /sbin/init, whose image is not modelled
+ */
+export function exec_init(): void {
+	const bytes = STACK_PAGES * PAGE_SIZE;
+	const at = vm_mmap_pgoff(0 as file, TASK_SIZE - bytes, bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, 0);
+
+	BUG_ON(at < 0, 'no memory for the stack of init');
 }
 
 /** The task of a PID, 0 if there is none. @ported v5.10 kernel/pid.c:find_task_by_vpid() */

@@ -11,6 +11,7 @@ import { ram } from '../arch/ram.ts';
 import { BUG, BUG_ON, VM_BUG_ON, WouldBlock } from '../lib/bug.ts';
 import { EBUSY, EEXIST, EFAULT, EHWPOISON, EINTR, EINVAL, ENOENT, ENOMEM } from '../lib/errno.ts';
 import type { out } from '../lib/struct.ts';
+import { blk_complete } from './blkdev.ts';
 import { current } from './current.ts';
 import { is_cow_mapping } from './internal.ts';
 import { follow_pte, handle_mm_fault, is_zero_pfn, vm_normal_page } from './memory.ts';
@@ -201,10 +202,8 @@ function faultin_page(
 	}
 
 	if (ret & VM_FAULT_RETRY) {
-		if (fault_flags & FAULT_FLAG_RETRY_NOWAIT)
-			return -EBUSY;
-		/* The lock is dropped, and the page was waited for: again, with FOLL_TRIED. */
-		if (locked)
+		/* The fault has waited for the page, or for I/O, and dropped the mmap lock. */
+		if (locked && !(fault_flags & FAULT_FLAG_RETRY_NOWAIT))
 			locked.v = 0;
 		return -EBUSY;
 	}
@@ -441,6 +440,9 @@ export function populate_vma_page_range(
 	return __get_user_pages(mm, start, nr_pages, gup_flags, null, 0, locked);
 }
 
+/* Rounds in a row that a fault of a page under I/O can take. */
+const RETRIES_MAX = 3;
+
 /**
  * Fault in [start, start + len) of the running task, whatever vmas there are.
  * @param ignore_errors go on with the next vma
@@ -452,8 +454,9 @@ export function __mm_populate(start: number, len: number, ignore_errors: boolean
 	const end = start + len;
 	const locked: out<number> = { v: 0 };
 	let vma = 0 as vm_area_struct;
-	let ret = 0, stuck = -1;
+	let ret = 0;
 	let nend: number;
+	let retries = 0;
 
 	try {
 		for (let nstart = start; nstart < end; nstart = nend) {
@@ -472,6 +475,13 @@ export function __mm_populate(start: number, len: number, ignore_errors: boolean
 			if (nstart < vm_start[vma])
 				nstart = vm_start[vma];
 			ret = populate_vma_page_range(vma, nstart, nend, locked);
+			/*
+			 * To read it, then to wait for it; a page that is written is tried again
+			 * and again until that ends. Else whoever holds it is asleep.
+			 */
+			retries = ret === 0 && !locked.v ? retries + 1 : 0;
+			if (retries > RETRIES_MAX && !blk_complete(1))
+				throw new WouldBlock('the lock of a page');
 			if (ret < 0) {
 				if (ignore_errors) {
 					ret = 0;
@@ -479,10 +489,6 @@ export function __mm_populate(start: number, len: number, ignore_errors: boolean
 				}
 				break;
 			}
-			/* Waited for, and locked still: by what is interrupted. */
-			if (ret === 0 && stuck === nstart)
-				throw new WouldBlock('the lock of a page');
-			stuck = ret === 0 ? nstart : -1;
 			nend = nstart + ret * PAGE_SIZE;
 			ret = 0;
 		}

@@ -10,12 +10,14 @@ import { pte_dirty, pte_mkclean, pte_mkold, pte_clear_not_present_full, pte_none
 	pte_present, pte_young, ptep_get_and_clear_full, set_pte_at } from '../arch/pgtable.ts';
 import { ram } from '../arch/ram.ts';
 import { non_swap_entry, pte_to_swp_entry } from '../arch/swap.ts';
+import { applied, MM_MADVISE_PAGEOUT_IGNORE_REFERENCES } from '../lib/commits.ts';
 import { EACCES, EAGAIN, EINTR, EINVAL, ENOMEM, EOPNOTSUPP } from '../lib/errno.ts';
 import { list_add } from '../lib/list.ts';
 import { list_head_enter, list_head_leave } from '../lib/stack.ts';
 import type { out } from '../lib/struct.ts';
 import { xa_find, xa_is_value, xa_load } from '../lib/xarray.ts';
 import { current } from './current.ts';
+import { POSIX_FADV_WILLNEED, vfs_fadvise } from './fadvise.ts';
 import { DISKFS_SB, fput, get_file } from './fs.ts';
 import { GFP_HIGHUSER_MOVABLE } from './gfp.ts';
 import { can_madv_lru_vma } from './internal.ts';
@@ -37,7 +39,6 @@ import { ClearPageDirty, ClearPageReferenced, PageDirty, PageLRU, PageSwapCache,
 import { linear_page_index, trylock_page } from './pagemap.ts';
 import { unlock_page } from './filemap.ts';
 import { walk_page_range, type mm_walk, type mm_walk_ops } from './pagewalk.ts';
-import { force_page_cache_ra, readahead_control } from './readahead.ts';
 import { flush_tlb_batched_pending } from './rmap.ts';
 import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, radix_to_swp_entry, shmem_fallocate,
 	shmem_mapping } from './shmem.ts';
@@ -207,10 +208,7 @@ function force_shm_swapin_readahead(
 	lru_add_drain();
 }
 
-/**
- * Read what is not in memory.
- * @reduced vfs_fadvise(): of a disk file, readahead of at most what the file's limit allows
- */
+/** Read what is not in memory. @reduced DAX is not modelled */
 function madvise_willneed(
 	vma: vm_area_struct, prev: out<vm_area_struct>, start: number, end: number,
 ): number {
@@ -232,10 +230,9 @@ function madvise_willneed(
 	/* The mmap lock is dropped for the file system. */
 	prev.v = 0 as vm_area_struct;
 	get_file(file);
-	const offset = linear_page_index(vma, start);
+	const offset = linear_page_index(vma, start) * PAGE_SIZE;
 	mmap_read_unlock(mm);
-	const nr = Math.ceil((end - start) / PAGE_SIZE);
-	force_page_cache_ra(new readahead_control(file, files.f_mapping[file], offset), file, nr);
+	vfs_fadvise(file, offset, end - start, POSIX_FADV_WILLNEED);
 	fput(file);
 	mmap_read_lock(mm);
 	return 0;
@@ -269,7 +266,10 @@ function madvise_cold_or_pageout_pte_range(
 		if (!PageLRU(page) || page_mapcount(page) !== 1)
 			continue;
 
-		if (pte_young(ptent)) {
+		/* What goes anyway need not look unused. */
+		const keeps_young = pageout &&
+			applied(MM_MADVISE_PAGEOUT_IGNORE_REFERENCES /* 2864f3d0f583, v6.10 */);
+		if (pte_young(ptent) && !keeps_young) {
 			ptent = pte_mkold(ptep_get_and_clear_full(mm, addr, pte, false));
 			set_pte_at(mm, addr, pte, ptent, hi);
 			tlb_remove_tlb_entry(tlb, addr);

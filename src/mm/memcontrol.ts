@@ -11,7 +11,8 @@
 import { PAGE_SHIFT, PAGE_SIZE } from '../arch/page.ts';
 import { VM_BUG_ON, VM_BUG_ON_PAGE } from '../lib/bug.ts';
 import { applied, MEMCG_MEMORY_RECLAIM, MEMCG_PROHIBIT_EXCEEDING_THE_LIMIT_OF_DYING_TASKS,
-	MM_FIX_SWAP_UNDERCOUNTING_IN_CGROUP2,
+	MM_FIX_SWAP_UNDERCOUNTING_IN_CGROUP2, MM_MEMCG_COUNT_PTE_REFERENCES_FROM_EVERY_MEMBER,
+	MM_MEMCG_FIX_STALE_PROTECTION_OF_RECLAIM_TARGET_MEMCG,
 	MM_REVERT_AVOID_WORKLOAD_STALLS_WHEN_LOWERING_MEMORY_HIGH } from '../lib/commits.ts';
 import { EAGAIN, EINTR, EINVAL, ENOMEM, ERANGE } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_empty } from '../lib/list.ts';
@@ -116,16 +117,27 @@ export function mem_cgroup_supports_protection(memcg: mem_cgroup): boolean {
 	return !mem_cgroup_is_root(memcg);
 }
 
-/** @ported v5.10 include/linux/memcontrol.h:mem_cgroup_below_low() */
-export function mem_cgroup_below_low(memcg: mem_cgroup): boolean {
-	if (!mem_cgroup_supports_protection(memcg))
+/**
+ * Whether a group does not protect itself: from a reclaim that aims at it, in 6.2's words.
+ * @param target 0: the root
+ * @ported v6.2 include/linux/memcontrol.h:mem_cgroup_unprotected()
+ */
+function mem_cgroup_unprotected(target: mem_cgroup, memcg: mem_cgroup): boolean {
+	return !mem_cgroup_supports_protection(memcg) || (memcg === target &&
+		applied(MM_MEMCG_FIX_STALE_PROTECTION_OF_RECLAIM_TARGET_MEMCG
+		/* adb8213014b2, v6.2 */));
+}
+
+/** @ported v6.2 include/linux/memcontrol.h:mem_cgroup_below_low(); v5.10 has no target */
+export function mem_cgroup_below_low(target: mem_cgroup, memcg: mem_cgroup): boolean {
+	if (mem_cgroup_unprotected(target, memcg))
 		return false;
 	return elow[memcg_memory[memcg]] >= page_counter_read(memcg_memory[memcg]);
 }
 
-/** @ported v5.10 include/linux/memcontrol.h:mem_cgroup_below_min() */
-export function mem_cgroup_below_min(memcg: mem_cgroup): boolean {
-	if (!mem_cgroup_supports_protection(memcg))
+/** @ported v6.2 include/linux/memcontrol.h:mem_cgroup_below_min(); v5.10 has no target */
+export function mem_cgroup_below_min(target: mem_cgroup, memcg: mem_cgroup): boolean {
+	if (mem_cgroup_unprotected(target, memcg))
 		return false;
 	return emin[memcg_memory[memcg]] >= page_counter_read(memcg_memory[memcg]);
 }
@@ -191,6 +203,8 @@ export function mem_cgroup_is_descendant(memcg: mem_cgroup, root: mem_cgroup): b
 export function mm_match_cgroup(mm: mm_struct, memcg: mem_cgroup): boolean {
 	const owner_memcg = mem_cgroup_from_task(mm_owner[mm]);
 
+	if (!applied(MM_MEMCG_COUNT_PTE_REFERENCES_FROM_EVERY_MEMBER /* c3ac9a8ade65, v3.5 */))
+		return owner_memcg === memcg;
 	return owner_memcg !== 0 && mem_cgroup_is_descendant(owner_memcg, memcg);
 }
 

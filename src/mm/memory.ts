@@ -23,7 +23,8 @@ import { ilog2 } from '../lib/bitops.ts';
 import { BUG, BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE, WouldBlock } from '../lib/bug.ts';
 import { EAGAIN, EINVAL, ENOMEM } from '../lib/errno.ts';
 import { list_add, list_empty } from '../lib/list.ts';
-import { MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED, applied } from '../lib/commits.ts';
+import { applied, MM_ADD_VMA_HAS_RECENCY, MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED,
+	MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU } from '../lib/commits.ts';
 import { point, scheduling_point } from '../lib/points.ts';
 import { global_f64, global_s32, type out } from '../lib/struct.ts';
 import { current } from './current.ts';
@@ -57,6 +58,7 @@ import { MMU_NOTIFY_CLEAR, MMU_NOTIFY_PROTECTION_PAGE, MMU_NOTIFY_UNMAP,
 	mmu_notifier_invalidate_range_start, mmu_notifier_range, mmu_notifier_range_init,
 	ptep_clear_flush_notify, set_pte_at_notify } from './mmu_notifier.ts';
 import { balance_dirty_pages_ratelimited, set_page_dirty } from './page-writeback.ts';
+import { vma_has_recency } from './mm_inline.ts';
 import { alloc_page_vma, alloc_pages } from './page_alloc.ts';
 import { ClearPageSwapCache, PageAnon, PageKsm, PageLocked, PageMlocked, PageSwapCache,
 	PageUptodate, SetPageReserved, SetPageSwapBacked, SetPageSwapCache, SetPageUptodate,
@@ -72,7 +74,8 @@ import { anon_vma_prepare, do_page_add_anon_rmap, flush_tlb_batched_pending, pag
 	page_add_new_anon_rmap, page_dup_rmap, page_remove_rmap, unlink_anon_vmas }
 	from './rmap.ts';
 import { RMAP_EXCLUSIVE, i_mmap_lock_write, i_mmap_unlock_write } from './rmap_types.ts';
-import { lru_add_drain, lru_cache_add, lru_cache_add_inactive_or_unevictable, mark_page_accessed }
+import { activate_page, lru_add_drain, lru_cache_add, lru_cache_add_inactive_or_unevictable,
+	mark_page_accessed }
 	from './swap.ts';
 import { get_shadow_from_swap_cache, lookup_swap_cache, swapin_readahead } from './swap_state.ts';
 import { SWP_SYNCHRONOUS_IO, swap_infos } from './swap_types.ts';
@@ -692,7 +695,10 @@ function zap_pte_range(
 								set_page_dirty(page);
 							}
 							if (pte_young(ptent) &&
-							    !(vm_flags[vma] & VM_SEQ_READ))
+							    (applied(MM_ADD_VMA_HAS_RECENCY
+							    /* 8788f6781486, v6.3 */)
+							    ? vma_has_recency(vma)
+							    : !(vm_flags[vma] & VM_SEQ_READ)))
 								mark_page_accessed(page);
 						}
 						rss[mm_counter(page)]!--;
@@ -860,7 +866,7 @@ export function alloc_zeroed_user_highpage_movable(vma: vm_area_struct, vaddr: n
 }
 
 /** The OOM reaper has emptied the mm: what was there is lost. @ported v5.10 static */
-function check_stable_address_space(mm: mm_struct): number {
+export function check_stable_address_space(mm: mm_struct): number {
 	return mms.flags[mm] & (1 << MMF_UNSTABLE) ? VM_FAULT_SIGBUS : 0;
 }
 
@@ -1279,6 +1285,9 @@ export function do_swap_page(vmf: vm_fault): number {
 
 		/* Without KSM the page is never a copy of the cached one. */
 		do_page_add_anon_rmap(page, vma, vmf.address, exclusive);
+		if (!applied(MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU
+		    /* b518154e59aa, v5.9 */))
+			activate_page(page);
 
 		swap_free(entry);
 		if (mem_cgroup_swap_full(page) ||

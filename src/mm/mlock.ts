@@ -15,6 +15,8 @@ import { PAGE_ALIGN, PAGE_SIZE, PMD_SIZE, TASK_SIZE, addr_end, offset_in_page, p
 	from '../arch/page.ts';
 import { ram } from '../arch/ram.ts';
 import { BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE } from '../lib/bug.ts';
+import { applied, MLOCK_MLOCKED_PAGES_ARE_UNEVICTABLE, MM_MUNLOCK_RMAP_CALL_MLOCK_VMA_PAGE }
+	from '../lib/commits.ts';
 import { EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, EPERM } from '../lib/errno.ts';
 import type { out } from '../lib/struct.ts';
 import { current } from './current.ts';
@@ -86,7 +88,12 @@ export function clear_page_mlock(page: page): void {
  * @ported v5.10
  */
 export function mlock_vma_page(page: page): void {
-	BUG_ON(!PageLocked(page), 'a page is mlocked without its lock');
+	/* page_referenced() calls it without the lock, of a page that it has isolated */
+	BUG_ON(!PageLocked(page) &&
+		!applied(MM_MUNLOCK_RMAP_CALL_MLOCK_VMA_PAGE /* cea86fe246b6, v5.18 */),
+		'a page is mlocked without its lock');
+	if (!applied(MLOCK_MLOCKED_PAGES_ARE_UNEVICTABLE /* b291f000393f, v2.6.28 */))
+		return;
 
 	VM_BUG_ON_PAGE(PageTail(page), page, 'is mlocked and is a tail page');
 	VM_BUG_ON_PAGE(PageCompound(page), page, 'is mlocked and is compound');

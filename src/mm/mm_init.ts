@@ -28,7 +28,7 @@ import { build_all_zonelists, free_area_init, init_per_zone_wmark_min, memblock_
 	page_alloc_init, reserve_low_memory, setup_per_cpu_pageset } from './page_alloc.ts';
 import { page_writeback_init } from './page-writeback.ts';
 import { shmem_init } from './shmem.ts';
-import { lru_pvecs_init, swap_setup } from './swap.ts';
+import { lru_pvecs_init } from './swap.ts';
 import { swap_state_init } from './swap_state.ts';
 import { swapfile_init } from './swapfile.ts';
 import { util_init } from './util.ts';
@@ -44,7 +44,7 @@ export interface MachineOptions {
 	readonly nodes?: number;
 	/** CPUs, 1 to 32. Default 1. */
 	readonly cpus?: number;
-	/** Numbers of the commits (lib/commits.ts) that its kernel has over v5.10. Default none. */
+	/** In which commits (lib/commits.ts) its kernel differs from v5.10. Default none. */
 	readonly commits?: Iterable<number>;
 	/** Whether its kernel uses PCIDs; if not, an mm switch flushes the TLB. Default false. */
 	readonly pcid?: boolean;
@@ -131,7 +131,6 @@ export function mm_boot(options: MachineOptions): void {
 	util_init();
 	swapfile_init();
 	blkdev_init();
-	swap_setup();
 	kswapd_init();
 	workingset_init();
 }

@@ -6,7 +6,8 @@
 import { list_add, list_add_tail, list_del } from '../lib/list.ts';
 import { __mod_lruvec_state, mem_cgroup_update_lru_size } from './memcontrol.ts';
 import { page_zonenum } from './mm.ts';
-import { pages, type page } from './mm_types.ts';
+import { pages, VM_RAND_READ, VM_SEQ_READ, vmas, type page, type vm_area_struct }
+	from './mm_types.ts';
 import { LRU_ACTIVE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE, LRU_UNEVICTABLE, lruvec_pgdat, lruvecs,
 	NR_LRU_BASE, NR_ZONE_LRU_BASE, pgdats, type lruvec, type zone } from './mmzone.ts';
 import { ClearPageActive, ClearPageUnevictable, PageActive, PageSwapBacked, PageUnevictable,
@@ -23,6 +24,14 @@ const { lists } = lruvecs;
  */
 export function page_is_file_lru(page: page): number {
 	return PageSwapBacked(page) ? 0 : 1;
+}
+
+/**
+ * Whether it says something about the future that an area was accessed.
+ * @reduced v6.3; nobody opens a file with POSIX_FADV_NOREUSE
+ */
+export function vma_has_recency(vma: vm_area_struct): boolean {
+	return !(vmas.vm_flags[vma] & (VM_SEQ_READ | VM_RAND_READ));
 }
 
 /** @ported v5.10 */

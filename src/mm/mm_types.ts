@@ -5,7 +5,7 @@
  * all of them but those whose trylock can fail.
  */
 import { MAX_PFN } from '../arch/ram.ts';
-import { array, f64, list, named, rb, s32, struct, to, u8, type list_head, type ptr }
+import { array, f64, first_list, list, named, rb, s32, struct, to, u8, type list_head, type ptr }
 	from '../lib/struct.ts';
 import { pageflag_names } from './page_flags_names.ts';
 
@@ -38,7 +38,7 @@ export const pages = struct<page>()('page', MAX_PFN, {
 	_mapcount: s32,
 	_refcount: s32,
 	/* lruvec's lru_lock while PageLRU; zone->lock while PageBuddy; else the holder's own */
-	lru: list,
+	lru: first_list,
 	/*
 	 * page lock. Row << 2 | PAGE_MAPPING_* bits: an anon_vma with PAGE_MAPPING_ANON, else an
 	 * address_space
@@ -259,6 +259,8 @@ export const tasks = struct<task_struct>()('task_struct', 8192, {
 	/* task_rss_stat: what the task has not yet added to its mm, and faults since it did */
 	rss_stat: array(s32, NR_MM_COUNTERS),
 	rss_stat_events: s32,
+	/* the device that the task writes to by write(2), by inode_to_bdi(); 0 for none */
+	backing_dev_info: s32,
 	/* 1 while reclaim runs for this task: current->reclaim_state */
 	reclaim_state: u8,
 	reclaimed_slab: s32,
@@ -267,7 +269,7 @@ export const tasks = struct<task_struct>()('task_struct', 8192, {
 });
 export const PF_EXITING = 0x4, PF_MEMALLOC = 0x800, PF_KSWAPD = 0x20000,
 	PF_MEMALLOC_NOFS = 0x40000, PF_MEMALLOC_NOIO = 0x80000, PF_KTHREAD = 0x200000,
-	PF_LOCAL_THROTTLE = 0x100000, PF_OOM_ORIGIN = 0x80000000 | 0;
+	PF_LOCAL_THROTTLE = 0x100000, PF_SWAPWRITE = 0x800000, PF_OOM_ORIGIN = 0x80000000 | 0;
 export const TASK_RUNNING = 0, EXIT_ZOMBIE = 0x20;
 
 /* include/linux/mm.h: vm_flags */
@@ -297,6 +299,4 @@ export const FAULT_FLAG_WRITE = 0x1, FAULT_FLAG_MKWRITE = 0x2, FAULT_FLAG_ALLOW_
 	FAULT_FLAG_INTERRUPTIBLE = 0x200;
 
 /** The page of a link; callers pass `list_heads.prev[head]`. @ported v5.10 include/linux/mm.h */
-export function lru_to_page(prev: list_head): page {
-	return pages.lru.container_of(prev);
-}
+export const lru_to_page = (prev: list_head): page => pages.lru.container_of(prev);

@@ -15,8 +15,9 @@ import { pmdp_clear_flush_young, pmdp_test_and_clear_young, ptep_clear_flush_you
 	ptep_test_and_clear_young, set_pte_at } from '../arch/pgtable.ts';
 import { PAGE_SIZE, PMD_SIZE, align_down, page_align_down } from '../arch/page.ts';
 import { BUG, BUG_ON, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
-import { applied, MM_MMU_NOTIFIERS_PAIR_RANGE_END_WITH_RANGE_START } from '../lib/commits.ts';
-import { EAGAIN, EINVAL, ENOMEM, EOVERFLOW } from '../lib/errno.ts';
+import { applied, MM_MMU_NOTIFIERS_PAIR_RANGE_END_WITH_RANGE_START, MMU_NOTIFIERS_CORE }
+	from '../lib/commits.ts';
+import { EAGAIN, EINVAL, ENOMEM, ENOSYS, EOVERFLOW } from '../lib/errno.ts';
 import { INTERVAL_TREE } from '../lib/interval_tree.ts';
 import { point, scheduling_point } from '../lib/points.ts';
 import { f64, global_s32, kmem_cache_free, kmem_cache_zalloc, rb, s32, struct, to, u8, type column,
@@ -79,6 +80,9 @@ export interface mmu_notifier_ops {
 		((subscription: mmu_notifier, range: mmu_notifier_range) => void) | null;
 	readonly invalidate_range: ((subscription: mmu_notifier, mm: mm_struct,
 		start: number, end: number) => void) | null;
+	/** The page at an address was unmapped; only before 369ea8242c0f. */
+	readonly invalidate_page:
+		((subscription: mmu_notifier, mm: mm_struct, address: number) => void) | null;
 	/** A new row of mmu_notifiers, 0 if there is none. */
 	readonly alloc_notifier: ((mm: mm_struct) => mmu_notifier) | null;
 	readonly free_notifier: ((subscription: mmu_notifier) => void) | null;
@@ -96,7 +100,7 @@ export interface mmu_interval_notifier_ops {
 const no_ops: mmu_notifier_ops = {
 	name: '', release: null, clear_flush_young: null, clear_young: null, test_young: null,
 	change_pte: null, invalidate_range_start: null, invalidate_range_end: null,
-	invalidate_range: null, alloc_notifier: null, free_notifier: null,
+	invalidate_range: null, invalidate_page: null, alloc_notifier: null, free_notifier: null,
 };
 /* Tables of code; element 0 is nobody's. Filled while modules load, constant after that. */
 const notifier_ops: mmu_notifier_ops[] = [no_ops];
@@ -455,6 +459,18 @@ export function __mmu_notifier_change_pte(
 	srcu_read_unlock();
 }
 
+/** @ported v4.12 */
+export function __mmu_notifier_invalidate_page(mm: mm_struct, address: number): void {
+	srcu_read_lock();
+	for (let sub = subs_list[mm_subs[mm]]; sub; sub = hlist_next[sub]) {
+		const { invalidate_page } = notifier_ops[sub_ops[sub]]!;
+
+		if (invalidate_page)
+			invalidate_page(sub, mm, address);
+	}
+	srcu_read_unlock();
+}
+
 /** @ported v5.10 static */
 function mn_itree_invalidate(
 	subscriptions: mmu_notifier_subscriptions, range: mmu_notifier_range,
@@ -590,11 +606,14 @@ export function __mmu_notifier_invalidate_range(
 /**
  * mmu_notifier_register() of a caller that holds mmap_lock for writing.
  * @param subscription 0: only prepare for interval notifiers
- * @reduced mm_take_all_locks(), see the head of the file
+ * @reduced mm_take_all_locks(), see the head of the file; -ENOSYS from kernels without notifiers,
+ * where a secondary MMU could but pin its pages
  */
 export function __mmu_notifier_register(subscription: mmu_notifier, mm: mm_struct): number {
 	mmap_assert_write_locked(mm);
 	BUG_ON(mms.mm_users[mm] <= 0, 'a notifier is registered on an mm without users');
+	if (!applied(MMU_NOTIFIERS_CORE /* cddb8a5c14aa, v2.6.27 */))
+		return -ENOSYS;
 
 	if (!mm_subs[mm]) {
 		const subscriptions = kmem_cache_zalloc(notifier_subscriptions);
@@ -990,6 +1009,12 @@ export function mmu_notifier_invalidate_range_only_end(range: mmu_notifier_range
 export function mmu_notifier_invalidate_range(mm: mm_struct, start: number, end: number): void {
 	if (mm_subs[mm])
 		__mmu_notifier_invalidate_range(mm, start, end);
+}
+
+/** @ported v4.12 include/linux/mmu_notifier.h */
+export function mmu_notifier_invalidate_page(mm: mm_struct, address: number): void {
+	if (mm_subs[mm])
+		__mmu_notifier_invalidate_page(mm, address);
 }
 
 /** @ported v5.10 include/linux/mmu_notifier.h */

@@ -76,6 +76,9 @@ export const lruvecs = struct<lruvec>()('lruvec', LRUVECS, {
 	file_cost: f64,
 	nonresident_age: f64,
 	refaults: array(f64, 2),
+	/* struct zone_reclaim_stat of v5.7, by type: see get_scan_count() */
+	recent_rotated: array(f64, 2),
+	recent_scanned: array(f64, 2),
 	flags: s32,
 	pgdat: to<pglist_data>(),
 });
@@ -99,6 +102,8 @@ export const pgdats = struct<pglist_data>()('pglist_data', MAX_NUMNODES + 1, {
 	kswapd_failures: s32,
 	/* 0 kswapd sleeps, 1 it was woken and has not run since, 2 it runs */
 	kswapd_wanted: u8,
+	/* tasks that sleep on it */
+	pfmemalloc_wait: s32,
 	vm_stat: array(f64, NR_VM_NODE_STAT_ITEMS),
 	/* per_cpu_nodestats: [cpu * NR_VM_NODE_STAT_ITEMS + item] */
 	vm_node_stat_diff: array(s32, NR_CPUS * NR_VM_NODE_STAT_ITEMS),

@@ -4,14 +4,15 @@
  * Left out: bandwidth estimation and the throttling of who dirties pages (balance_dirty_pages()
  * puts a task to sleep so that disks keep up; here the disks' speed is whatever the program says,
  * and nobody runs meanwhile), per-memcg writeback domains, buffer heads. The flusher threads are
- * one function, which writes everything that is dirty when the sim calls it.
+ * one function, which writes everything that is dirty when the sim lets it run.
  */
 import { BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../lib/bug.ts';
 import { global_f64, global_s32, nr_rows, type out } from '../lib/struct.ts';
 import { xa_clear_mark, xa_find, XA_INDEX_MAX, xa_marked, xa_set_mark } from '../lib/xarray.ts';
 import { PAGE_SIZE } from '../arch/page.ts';
 import { a_ops_set_page_dirty, a_ops_writepage, DISKFS_AOPS, has_writepage } from './a_ops.ts';
-import { nr_cpu_ids } from './current.ts';
+import { current, nr_cpu_ids, smp_processor_id } from './current.ts';
+import { context_switch, kthread_create } from './fork.ts';
 import { PAGECACHE_TAG_DIRTY, PAGECACHE_TAG_TOWRITE, PAGECACHE_TAG_WRITEBACK, filemap_check_errors,
 	find_get_pages_range_tag } from './filemap.ts';
 import { totalreserve_pages } from './page_alloc.ts';
@@ -19,7 +20,7 @@ import { dec_lruvec_page_state, dec_lruvec_state, __inc_lruvec_page_state,
 	inc_lruvec_page_state, lock_page_memcg, mem_cgroup_page_lruvec, unlock_page_memcg,
 	__unlock_page_memcg } from './memcontrol.ts';
 import { get_page, page_index, page_mapping, page_pgdat, put_page } from './mm.ts';
-import { address_spaces, type address_space, type page } from './mm_types.ts';
+import { address_spaces, type address_space, type page, type task_struct } from './mm_types.ts';
 import { MAX_NR_ZONES, NR_ACTIVE_FILE, NR_DIRTIED, NR_FILE_DIRTY, NR_FREE_PAGES, NR_INACTIVE_FILE,
 	NR_WRITEBACK, NR_WRITTEN, NR_ZONE_WRITE_PENDING, pgdats, populated_zone, type pglist_data,
 	type zone } from './mmzone.ts';
@@ -521,6 +522,25 @@ export function wait_for_stable_page(_page: page): void {
 /** @custom fs/fs-writeback.c:wakeup_flusher_threads(): they run when the sim lets them */
 export function wakeup_flusher_threads(): void {
 	flusher_wanted.v = 1;
+}
+
+/** The thread that writes back, made when it first runs. */
+const flusher_task = global_s32('flusher_task');
+
+/**
+ * The flusher's thread runs, if somebody woke it, until all that was dirty is with its devices.
+ * @custom fs/fs-writeback.c:wb_workfn(): it runs at once, to the end, in the place of its thread
+ */
+export function wb_workfn(): void {
+	if (!flusher_wanted.v)
+		return;
+	const cpu = smp_processor_id(), waker = current();
+
+	if (!flusher_task.v)
+		flusher_task.v = kthread_create('kworker/flush');
+	context_switch(cpu, flusher_task.v as task_struct);
+	flush_dirty_pages(WB_SYNC_NONE);
+	context_switch(cpu, waker);
 }
 
 /**

@@ -67,7 +67,7 @@ const { next } = list_heads;
 const { _mapcount, _refcount, flags, index, lru, mapping, mem_cgroup, pageblock_mt, zone_node }
 	= pages;
 const { nr_free, pcp_count, pcp_high, pcp_batch } = zones;
-const pageblock_order = 9;
+export const pageblock_order = 9;
 /* CONFIG_HZ of the distribution's kernel */
 const HZ = 250;
 

@@ -134,6 +134,13 @@ export function force_page_cache_ra(
 	}
 }
 
+/** @ported v5.10 mm/internal.h */
+export function force_page_cache_readahead(
+	mapping: address_space, file: file, index: number, nr_to_read: number,
+): void {
+	force_page_cache_ra(new readahead_control(file, mapping, index), file, nr_to_read);
+}
+
 /** @ported v5.10 */
 export function get_init_ra_size(size: number, max: number): number {
 	let newsize = 1;

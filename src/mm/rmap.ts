@@ -25,10 +25,17 @@ import { make_migration_entry, pte_swp_mksoft_dirty, swp_entry_to_pte_hi, swp_en
 	from '../arch/swap.ts';
 import { arch_tlbbatch_add_mm, arch_tlbbatch_flush, flush_tlb_mm, mm_cpumask, tlb_ubcs }
 	from '../arch/tlb.ts';
-import { BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
-import { applied, MM_FIX_RACE_BETWEEN_MADV_FREE_AND_DIRECT_IO,
-	MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS, MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY }
-	from '../lib/commits.ts';
+import { BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../lib/bug.ts';
+import { applied, MEMCG_MAKE_PAGE_REFERENCED_CGROUP_AWARE, MLOCK_MLOCKED_PAGES_ARE_UNEVICTABLE,
+	MM_ADD_VMA_HAS_RECENCY, MM_CONVERT_TRY_TO_UNMAP_ONE_TO_USE_PAGE_VMA_MAPPED_WALK,
+	MM_DONT_BE_STUCK_TO_RMAP_LOCK_ON_RECLAIM_PATH, MM_DONT_WASTE_SWAP_ON_LOCKED_PAGES,
+	MM_FIX_FOR_INFINITE_CHURNING_OF_MLOCKED_PAGES, MM_FIX_RACE_BETWEEN_MADV_FREE_AND_DIRECT_IO,
+	MM_MMU_NOTIFIER_AVOID_DOUBLE_NOTIFICATION, MM_MORE_LIKELY_RECLAIM_MADV_SEQUENTIAL_MAPPINGS,
+	MM_MOVE_ALL_MMU_NOTIFIER_INVOCATIONS_OUTSIDE_THE_PT_LOCK,
+	MM_MUNLOCK_RMAP_CALL_MLOCK_VMA_PAGE, MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS,
+	MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY, MM_RMAP_UPDATE_TO_NEW_MMU_NOTIFIER_SEMANTIC_V2,
+	MM_SHRINK_SKIP_FOLIO_MAPPED_BY_AN_EXITING_PROCESS,
+	VMSCAN_DETECT_MAPPED_FILE_PAGES_USED_ONLY_ONCE } from '../lib/commits.ts';
 import { EFAULT, ENOMEM } from '../lib/errno.ts';
 import { list_add, list_del, list_empty } from '../lib/list.ts';
 import { point, scheduling_point } from '../lib/points.ts';
@@ -45,12 +52,15 @@ import { clear_page_mlock, mlock_vma_page } from './mlock.ts';
 import { dec_mm_counter, inc_mm_counter, mm_counter_file, page_anon_vma, page_mapcount,
 	page_mapped, page_mapping, page_private, page_ref_count, page_rmapping, page_size, put_page,
 	total_mapcount, update_hiwater_rss, vma_is_temporary_stack } from './mm.ts';
+import { check_stable_address_space } from './memory.ts';
+import { vma_has_recency } from './mm_inline.ts';
 import { anon_vmas, avcs, files, MM_ANONPAGES, MM_SWAPENTS, mms, NULL, PAGE_MAPPING_ANON,
 	PAGE_MAPPING_FLAGS, pages, VM_LOCKED, VM_SEQ_READ, VM_SHARED, vmas, type anon_vma,
 	type anon_vma_chain, type mem_cgroup, type mm_struct, type page, type pte_t, type ptep,
 	type vm_area_struct } from './mm_types.ts';
 import { find_mergeable_anon_vma } from './mmap.ts';
-import { MMU_NOTIFY_CLEAR, MMU_NOTIFY_PROTECTION_PAGE, mmu_notifier_invalidate_range,
+import { MMU_NOTIFY_CLEAR, MMU_NOTIFY_PROTECTION_PAGE, mmu_notifier_invalidate_page,
+	mmu_notifier_invalidate_range,
 	mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start,
 	mmu_notifier_range_init, pmdp_clear_flush_young_notify, ptep_clear_flush_young_notify }
 	from './mmu_notifier.ts';
@@ -58,18 +68,19 @@ import { NR_ANON_MAPPED, NR_FILE_MAPPED } from './mmzone.ts';
 import { anon_vma_pointer, clear_page_idle, compound_head, mapping_pointer, PageAnon,
 	PageCompound, PageDirty, PageKsm, PageLocked, PageLRU, PageMlocked, PageSwapBacked,
 	PageSwapCache, PageTransCompound, SetPageSwapBacked, set_page_anon_vma,
-	test_and_clear_page_young, thp_nr_pages } from './page_flags.ts';
+	test_and_clear_page_young, TestClearPageReferenced, thp_nr_pages } from './page_flags.ts';
 import { set_page_dirty } from './page-writeback.ts';
 import { page_vma_mapped_walk } from './page_vma_mapped.ts';
 import { ptl_held_address, ptl_held_mm, ptl_hold, ptl_release } from './ptlock.ts';
 import { linear_page_index, page_to_pgoff, trylock_page, unlock_page } from './pagemap.ts';
 import { pmdp_invalidate, ptep_clear_flush } from './pgtable-generic.ts';
 import { anon_vma_lock_read, anon_vma_lock_write, anon_vma_unlock_read, anon_vma_unlock_write,
-	down_read_trylock, down_write, get_anon_vma, i_mmap_lock_read, i_mmap_unlock_read,
+	down_read_trylock, down_write, get_anon_vma, i_mmap_lock_read, i_mmap_trylock_read,
+	i_mmap_unlock_read,
 	mmu_notifier_range, page_vma_mapped_walk as pvmw_t, page_vma_mapped_walk_done,
 	page_vma_mapped_walk_init, PVMW_SYNC, rmap_walk_control, RMAP_COMPOUND, RMAP_EXCLUSIVE,
 	rwsem_is_locked, TTU_BATCH_FLUSH, TTU_IGNORE_ACCESS, TTU_IGNORE_MLOCK, TTU_MIGRATION,
-	TTU_MUNLOCK, TTU_RMAP_LOCKED, TTU_SPLIT_FREEZE, TTU_SPLIT_HUGE_PMD, up_write }
+	TTU_MUNLOCK, TTU_RMAP_LOCKED, TTU_SPLIT_FREEZE, TTU_SPLIT_HUGE_PMD, up_read, up_write }
 	from './rmap_types.ts';
 import { init_mm_mmlist } from './swap_types.ts';
 import { swap_duplicate } from './swapfile.ts';
@@ -79,12 +90,14 @@ const { vm_mm, vm_flags: vma_flags, vm_start, vm_end, vm_file, anon_vma: vma_ano
 const { root: anon_vma_root, rwsem, refcount, degree, num_children, num_active_vmas,
 	parent: anon_vma_parent, rb_root } = anon_vmas;
 const { vma: avc_vma, anon_vma: avc_anon_vma } = avcs;
-const { pgd: mm_pgd, tlb_flush_batched } = mms;
+const { pgd: mm_pgd, mm_users, tlb_flush_batched } = mms;
 const { next, prev } = list_heads;
 const { flush_required, writable: ubc_writable } = tlb_ubcs;
 
 const PAGE_REFERENCED_RETURN = point('page_referenced.return');
 const RANGE_START_RETURN = point('try_to_unmap_one.range_start.return');
+const RMAP_LOCKED = point('rmap_walk.locked');
+const PTE_LOCKED = point('try_to_unmap_one.pte_locked');
 const PTE_CLEARED = point('try_to_unmap_one.pte_cleared');
 const RANGE_END = point('try_to_unmap_one.range_end');
 const TRY_TO_UNMAP_FLUSH = point('try_to_unmap_flush');
@@ -412,24 +425,56 @@ export function page_get_anon_vma(page: page): anon_vma {
 
 /**
  * The anon_vma of a page that is mapped, locked for reading; NULL if it is not mapped, or has none.
- * @reduced page_mapped() is not asked again after the lock is taken, since nobody can have unmapped
- * the page meanwhile; nor is the reference taken for the time of sleeping, which is an exception
+ * @param rwc where a walk that does not wait notes that it would have to; null: it waits
+ * @ported v5.10
  * @throws WouldBlock if a writer holds the lock
  */
-export function page_lock_anon_vma_read(page: page): anon_vma {
+export function page_lock_anon_vma_read(
+	page: page, rwc: { try_lock: boolean; contended: boolean } | null = null,
+): anon_vma {
 	if ((page_mapping_word[page] & PAGE_MAPPING_FLAGS) !== PAGE_MAPPING_ANON)
 		return NULL;
 	if (!page_mapped(page))
 		return NULL;
 
 	const anon_vma = anon_vma_pointer(page);
-	if (down_read_trylock(rwsem, anon_vma_root[anon_vma]))
+	const root_anon_vma = anon_vma_root[anon_vma];
+	if (down_read_trylock(rwsem, root_anon_vma)) {
+		/* Unmapped: the anon_vma may be another's by now. */
+		if (!page_mapped(page)) {
+			up_read(rwsem, root_anon_vma);
+			return NULL;
+		}
 		return anon_vma;
+	}
 
-	/* Here C takes a reference and sleeps; where none is left, it cannot. */
+	/* since 6d4675e60135 */
+	if (rwc?.try_lock) {
+		rwc.contended = true;
+		return NULL;
+	}
+
+	/* To sleep for it, it must be kept from going. */
 	if (refcount[anon_vma] === 0)
 		return NULL;
-	throw new WouldBlock('the lock of an anon_vma');
+	refcount[anon_vma]++;
+	if (!page_mapped(page)) {
+		put_anon_vma(anon_vma);
+		return NULL;
+	}
+	try {
+		anon_vma_lock_read(anon_vma);
+	} catch (error) {
+		put_anon_vma(anon_vma);
+		throw error;
+	}
+	if (--refcount[anon_vma] === 0) {
+		/* The last one: __put_anon_vma() takes the lock itself. */
+		anon_vma_unlock_read(anon_vma);
+		__put_anon_vma(anon_vma);
+		return NULL;
+	}
+	return anon_vma;
 }
 
 /** @ported v5.10 */
@@ -543,9 +588,28 @@ export function page_referenced_one(
 	while (page_vma_mapped_walk(pvmw)) {
 		address = pvmw.address;
 
-		if (vma_flags[vma] & VM_LOCKED) {
+		if ((vma_flags[vma] & VM_LOCKED) &&
+		    applied(MM_DONT_WASTE_SWAP_ON_LOCKED_PAGES /* 5a9bbdcd29ad, v2.6.25 */)) {
+			/* the mark that was missed */
+			if (applied(MM_MUNLOCK_RMAP_CALL_MLOCK_VMA_PAGE /* cea86fe246b6, v5.18 */))
+				mlock_vma_page(page);
 			page_vma_mapped_walk_done(pvmw);
-			pra.vm_flags |= VM_LOCKED;
+			if (applied(MM_FIX_FOR_INFINITE_CHURNING_OF_MLOCKED_PAGES
+			    /* 03ef83af5288, v2.6.31 */))
+				pra.vm_flags |= VM_LOCKED;
+			if (!applied(MLOCK_MLOCKED_PAGES_ARE_UNEVICTABLE
+			    /* b291f000393f, v2.6.28 */))
+				pra.referenced++;
+			return false;
+		}
+
+		/* Its exit is about to free the page: to swap it out would be for nothing. */
+		if (applied(MM_SHRINK_SKIP_FOLIO_MAPPED_BY_AN_EXITING_PROCESS
+		    /* c495b97624d0, v6.12 */) &&
+		    (!mm_users[vm_mm[vma]] || check_stable_address_space(vm_mm[vma])) &&
+		    PageAnon(page) && PageSwapBacked(page) && page_mapcount(page) === 1) {
+			pra.referenced = -1;
+			page_vma_mapped_walk_done(pvmw);
 			return false;
 		}
 
@@ -555,7 +619,9 @@ export function page_referenced_one(
 				 * A stream that passes through says nothing about who wants the
 				 * page again; other mappings have bits of their own.
 				 */
-				if (!(vma_flags[vma] & VM_SEQ_READ))
+				if (!(vma_flags[vma] & VM_SEQ_READ) ||
+				    !applied(MM_MORE_LIKELY_RECLAIM_MADV_SEQUENTIAL_MAPPINGS
+				    /* 4917e5d0499b, v2.6.29 */))
 					referenced++;
 			}
 		} else if (pmdp_clear_flush_young_notify(vma, address, pvmw.pmd)) {
@@ -585,7 +651,11 @@ export function page_referenced_one(
 export function invalid_page_referenced_vma(
 	vma: vm_area_struct, pra: page_referenced_arg,
 ): boolean {
-	if (!mm_match_cgroup(vm_mm[vma], pra.memcg))
+	/* the zap of such a mapping is no reference either */
+	if (applied(MM_ADD_VMA_HAS_RECENCY /* 8788f6781486, v6.3 */) && !vma_has_recency(vma))
+		return true;
+
+	if (pra.memcg && !mm_match_cgroup(vm_mm[vma], pra.memcg))
 		return true;
 
 	return false;
@@ -596,7 +666,8 @@ export function invalid_page_referenced_vma(
  * @param is_locked 1 if the caller holds the page lock
  * @param memcg count areas of its tasks and of its descendants' only; 0 for all
  * @param vm_flags out: the flags of the areas that referenced the page
- * @returns how many areas referenced it; 1 if the page could not be locked
+ * @returns how many areas referenced it; 1 if the page could not be locked; -1 if the rmap lock is
+ * contended (from 6d4675e60135 on)
  * @ported v5.10
  */
 export function page_referenced(
@@ -604,18 +675,21 @@ export function page_referenced(
 ): number {
 	let we_locked = false;
 	const mapcount = total_mapcount(page);
+	/* both kinds of reference in one number, until they were told apart */
+	const used = applied(VMSCAN_DETECT_MAPPED_FILE_PAGES_USED_ONLY_ONCE
+		/* 645747462435, v2.6.34 */) ? 0 : TestClearPageReferenced(page) ? 1 : 0;
 
 	vm_flags.v = 0;
 	if (!mapcount)
-		return 0;
+		return used;
 
 	if (!page_rmapping(page))
-		return 0;
+		return used;
 
 	if (!is_locked && (!PageAnon(page) || PageKsm(page))) {
 		we_locked = trylock_page(page);
 		if (!we_locked)
-			return 1;
+			return used + 1;
 	}
 
 	const frame = rmap_frame_enter();
@@ -623,12 +697,18 @@ export function page_referenced(
 	pra.mapcount = mapcount;
 	pra.referenced = 0;
 	pra.vm_flags = 0;
-	pra.memcg = memcg;
 	/* For a cgroup, only what its own tasks use is of interest. */
-	rwc.invalid_vma = memcg ? invalid_page_referenced_vma : null;
+	pra.memcg = applied(MEMCG_MAKE_PAGE_REFERENCED_CGROUP_AWARE /* bed7161a519a, v2.6.25 */)
+		? memcg : NULL;
+	rwc.invalid_vma =
+		pra.memcg || applied(MM_ADD_VMA_HAS_RECENCY /* 8788f6781486, v6.3 */)
+		? invalid_page_referenced_vma : null;
+	rwc.try_lock =
+		applied(MM_DONT_BE_STUCK_TO_RMAP_LOCK_ON_RECLAIM_PATH /* 6d4675e60135, v5.19 */);
+	rwc.contended = false;
 
 	rmap_walk(page, rwc);
-	const referenced = pra.referenced;
+	const referenced = rwc.contended ? -1 : pra.referenced + used;
 	vm_flags.v = pra.vm_flags;
 	rmap_frame_leave();
 
@@ -770,7 +850,7 @@ export function page_add_anon_rmap(
 /**
  * page_add_anon_rmap() with flags: do_swap_page() can say that no other area has the page.
  * @param flags RMAP_*
- * @reduced compound and KSM pages are not modelled
+ * @ported v5.10; but for huge pages and KSM
  */
 export function do_page_add_anon_rmap(
 	page: page, vma: vm_area_struct, address: number, flags: number,
@@ -791,7 +871,7 @@ export function do_page_add_anon_rmap(
 
 /**
  * page_add_anon_rmap() for a page that nobody has seen yet; it need not be locked.
- * @reduced compound pages are not modelled
+ * @ported v5.10; but for huge pages
  */
 export function page_add_new_anon_rmap(
 	page: page, vma: vm_area_struct, address: number, compound: boolean,
@@ -811,7 +891,7 @@ export function page_add_new_anon_rmap(
 
 /**
  * A page of a file gets one more mapping.
- * @reduced compound pages are not modelled
+ * @ported v5.10; but for huge pages
  */
 export function page_add_file_rmap(page: page, compound: boolean): void {
 	const nr = 1;
@@ -823,7 +903,7 @@ export function page_add_file_rmap(page: page, compound: boolean): void {
 	unlock_page_memcg(page);
 }
 
-/** @reduced static; compound pages and hugetlb are not modelled */
+/** @ported v5.10 static; but for huge pages and hugetlb */
 function page_remove_file_rmap(page: page, compound: boolean): void {
 	const nr = 1;
 
@@ -838,15 +918,10 @@ function page_remove_file_rmap(page: page, compound: boolean): void {
 		clear_page_mlock(page);
 }
 
-/** @reduced static; nothing but an assertion: compound pages are not modelled */
-function page_remove_anon_compound_rmap(page: page): void {
-	VM_BUG_ON_PAGE(true, page, 'is mapped huge and is not');
-}
-
 /**
  * Take a mapping off a page.
  * @param compound the mapping is of the huge page
- * @reduced deferred split of compound pages, which are not modelled
+ * @ported v5.10; but for huge pages
  */
 export function page_remove_rmap(page: page, compound: boolean): void {
 	lock_page_memcg(page);
@@ -857,10 +932,7 @@ export function page_remove_rmap(page: page, compound: boolean): void {
 			break out;
 		}
 
-		if (compound) {
-			page_remove_anon_compound_rmap(page);
-			break out;
-		}
+		VM_BUG_ON_PAGE(compound, page, 'is mapped huge and is not');
 
 		if (--_mapcount[page] >= 0)
 			break out;
@@ -877,8 +949,7 @@ export function page_remove_rmap(page: page, compound: boolean): void {
 
 /**
  * Remove the entries by which one area maps a page. False: it could not, or should not.
- * @reduced static; hugetlb, device-private, poisoned and unused pages, userfaultfd, huge mappings:
- * none of these exists here
+ * @ported v5.10 static; but for huge pages, hugetlb, device memory, poisoned pages and userfaultfd
  */
 export function try_to_unmap_one(
 	page: page, vma: vm_area_struct, address: number, flags: number,
@@ -896,10 +967,26 @@ export function try_to_unmap_one(
 	if (flags & TTU_SPLIT_HUGE_PMD)
 		VM_BUG_ON_PAGE(PageTransCompound(page), page, 'is to be split and cannot be huge');
 
-	/* page_size() can be relied on: the caller's reference keeps the page. */
-	mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, 0, vma, mm, address,
-		Math.min(vm_end[vma], address + page_size(page)));
-	mmu_notifier_invalidate_range_start(range);
+	/*
+	 * How secondary MMUs are told: page by page, until 369ea8242c0f put all between a start,
+	 * after which they have dropped the range, and an end.
+	 */
+	const bracketed = applied(MM_RMAP_UPDATE_TO_NEW_MMU_NOTIFIER_SEMANTIC_V2
+		/* 369ea8242c0f, v4.13 */);
+	const selective = applied(MM_MMU_NOTIFIER_AVOID_DOUBLE_NOTIFICATION
+		/* 0f10851ea475, v4.15 */);
+	const after_ptl = applied(MM_MOVE_ALL_MMU_NOTIFIER_INVOCATIONS_OUTSIDE_THE_PT_LOCK
+		/* 2ec74c3ef2d8, v3.7 */);
+	const under_ptl = applied(MM_CONVERT_TRY_TO_UNMAP_ONE_TO_USE_PAGE_VMA_MAPPED_WALK
+		/* c7ab0d2fdc84, v4.11 */);
+	let unmapped = false;
+
+	if (bracketed) {
+		/* page_size() can be relied on: the caller's reference keeps the page. */
+		mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, 0, vma, mm, address,
+			Math.min(vm_end[vma], address + page_size(page)));
+		mmu_notifier_invalidate_range_start(range);
+	}
 	scheduling_point(RANGE_START_RETURN, page, address);
 
 	while (page_vma_mapped_walk(pvmw)) {
@@ -923,6 +1010,10 @@ export function try_to_unmap_one(
 		const { pte } = pvmw;
 		const subpage = pte_pfn(ram[pte]!) as page;
 		address = pvmw.address;
+		const outer_mm = ptl_held_mm(), outer_address = ptl_held_address();
+		ptl_hold(mm, address);
+		scheduling_point(PTE_LOCKED, page, address);
+		ptl_release(outer_mm, outer_address);
 
 		if (!applied(MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS /* 013339df116c, v5.11 */) &&
 		    !(flags & TTU_IGNORE_ACCESS)) {
@@ -944,7 +1035,8 @@ export function try_to_unmap_one(
 		} else {
 			pteval = ptep_clear_flush(vma, address, pte);
 		}
-		const outer_mm = ptl_held_mm(), outer_address = ptl_held_address();
+		if (!after_ptl)
+			mmu_notifier_invalidate_page(mm, address);
 		ptl_hold(mm, address);
 		scheduling_point(PTE_CLEARED, page, address);
 		ptl_release(outer_mm, outer_address);
@@ -975,8 +1067,9 @@ export function try_to_unmap_one(
 					'an anonymous page is unmapped that has no swap entry')) {
 					ret = false;
 					/* ptep_clear_flush() does not tell secondary MMUs. */
-					mmu_notifier_invalidate_range(mm, address,
-						address + PAGE_SIZE);
+					if (selective)
+						mmu_notifier_invalidate_range(mm, address,
+							address + PAGE_SIZE);
 					page_vma_mapped_walk_done(pvmw);
 					break;
 				}
@@ -993,8 +1086,9 @@ export function try_to_unmap_one(
 						page_ref_count(page) === 1 + page_mapcount(page);
 
 					if (refs_ok && !PageDirty(page)) {
-						mmu_notifier_invalidate_range(mm, address,
-							address + PAGE_SIZE);
+						if (selective)
+							mmu_notifier_invalidate_range(mm, address,
+								address + PAGE_SIZE);
 						dec_mm_counter(mm, MM_ANONPAGES);
 						break discard;
 					}
@@ -1021,7 +1115,9 @@ export function try_to_unmap_one(
 				if (pte_soft_dirty(pteval))
 					swp_pte = pte_swp_mksoft_dirty(swp_pte);
 				set_pte_at(mm, address, pte, swp_pte, swp_entry_to_pte_hi(entry));
-				mmu_notifier_invalidate_range(mm, address, address + PAGE_SIZE);
+				if (selective)
+					mmu_notifier_invalidate_range(mm, address,
+						address + PAGE_SIZE);
 			} else {
 				/*
 				 * No invalidate_range(): the page lock keeps it in the cache, so up
@@ -1032,9 +1128,17 @@ export function try_to_unmap_one(
 		}
 		page_remove_rmap(subpage, false);
 		put_page(page);
+		if (bracketed && !selective)
+			mmu_notifier_invalidate_range(mm, address, address + PAGE_SIZE);
+		else if (under_ptl && !bracketed)
+			mmu_notifier_invalidate_page(mm, address);
+		unmapped = true;
 	}
 
-	mmu_notifier_invalidate_range_end(range);
+	if (bracketed)
+		mmu_notifier_invalidate_range_end(range);
+	else if (unmapped && after_ptl && !under_ptl)
+		mmu_notifier_invalidate_page(mm, address);
 	scheduling_point(RANGE_END, page, address);
 
 	return ret;
@@ -1104,7 +1208,7 @@ export function __put_anon_vma(anon_vma: anon_vma): void {
 /** @ported v5.10 static */
 function rmap_walk_anon_lock<A>(page: page, rwc: rmap_walk_control<A>): anon_vma {
 	if (rwc.anon_lock)
-		return rwc.anon_lock(page);
+		return rwc.anon_lock(page, rwc);
 
 	/*
 	 * Not page_lock_anon_vma_read(): migration asks for pages without a mapping. The caller
@@ -1130,6 +1234,7 @@ function rmap_walk_anon<A>(page: page, rwc: rmap_walk_control<A>, locked: boolea
 	}
 	if (!anon_vma)
 		return;
+	scheduling_point(RMAP_LOCKED, page, -1);
 
 	const pgoff_start = page_to_pgoff(page);
 	const pgoff_end = pgoff_start + thp_nr_pages(page) - 1;
@@ -1163,8 +1268,15 @@ function rmap_walk_file<A>(page: page, rwc: rmap_walk_control<A>, locked: boolea
 
 	const pgoff_start = page_to_pgoff(page);
 	const pgoff_end = pgoff_start + thp_nr_pages(page) - 1;
-	if (!locked)
-		i_mmap_lock_read(mapping);
+	if (!locked) {
+		if (rwc.try_lock && !i_mmap_trylock_read(mapping)) {
+			rwc.contended = true;
+			return;
+		}
+		if (!rwc.try_lock)
+			i_mmap_lock_read(mapping);
+	}
+	scheduling_point(RMAP_LOCKED, page, -1);
 	for (let vma = vma_interval_tree_iter_first(mapping, pgoff_start, pgoff_end); vma;
 	     vma = vma_interval_tree_iter_next(vma, pgoff_start, pgoff_end)) {
 		const address = vma_address(page, vma);
@@ -1181,7 +1293,7 @@ function rmap_walk_file<A>(page: page, rwc: rmap_walk_control<A>, locked: boolea
 		i_mmap_unlock_read(mapping);
 }
 
-/** Visit the areas that can map a page. @reduced KSM pages are not modelled */
+/** Visit the areas that can map a page. @ported v5.10; but for KSM */
 export function rmap_walk<A>(page: page, rwc: rmap_walk_control<A>): void {
 	VM_BUG_ON_PAGE(PageKsm(page), page, 'is shared by content');
 	if (PageAnon(page))
@@ -1223,7 +1335,7 @@ export function anon_vma_merge(vma: vm_area_struct, next: vm_area_struct): void 
 
 /**
  * Another mapping of a page that is mapped: fork.
- * @reduced include/linux/rmap.h:page_dup_rmap(): compound pages are not modelled
+ * @ported v5.10 include/linux/rmap.h:page_dup_rmap(); but for huge pages
  */
 export function page_dup_rmap(page: page, compound: boolean): void {
 	VM_BUG_ON_PAGE(compound, page, 'is mapped huge and is not');

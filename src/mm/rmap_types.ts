@@ -83,7 +83,12 @@ export class rmap_walk_control<A> {
 	/** Asked after each area: nonzero ends the walk. */
 	done: ((page: page) => boolean) | null = null;
 	/** Takes the anon_vma lock in a way of its own; 0 if the page has no anon_vma any more. */
-	anon_lock: ((page: page) => anon_vma) | null = null;
+	anon_lock: ((page: page, rwc: { try_lock: boolean; contended: boolean }) => anon_vma) |
+		null = null;
+	/** Do not wait for the rmap lock ... */
+	try_lock = false;
+	/** ... but say so, if it was held. */
+	contended = false;
 	/** Areas of which it says true are skipped. */
 	invalid_vma: ((vma: vm_area_struct, arg: A) => boolean) | null = null;
 
@@ -208,6 +213,11 @@ export function i_mmap_unlock_write(mapping: address_space): void {
 /** @ported v5.10 include/linux/fs.h:i_mmap_lock_read() */
 export function i_mmap_lock_read(mapping: address_space): void {
 	down_read(address_spaces.i_mmap_rwsem, mapping);
+}
+
+/** @ported v5.19 include/linux/fs.h:i_mmap_trylock_read() */
+export function i_mmap_trylock_read(mapping: address_space): boolean {
+	return down_read_trylock(address_spaces.i_mmap_rwsem, mapping);
 }
 
 /** @ported v5.10 include/linux/fs.h:i_mmap_unlock_read() */

@@ -11,6 +11,12 @@
  * isolation misses it, and only the CPU that put it there can still make it active.
  */
 import { BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE } from '../lib/bug.ts';
+import { applied, MLOCK_MLOCKED_PAGES_ARE_UNEVICTABLE,
+	MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING,
+	MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL,
+	MM_VMSCAN_DETERMINE_ANON_FILE_PRESSURE_BALANCE_AT_THE_RECLAIM_ROOT,
+	MM_VMSCAN_MAKE_ROTATIONS_A_SECONDARY_FACTOR,
+	MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU } from '../lib/commits.ts';
 import { list_add, list_del, list_empty } from '../lib/list.ts';
 import { list_head_enter, list_head_leave } from '../lib/stack.ts';
 import { global_s32, list_heads, use_rows, type list_head, type out } from '../lib/struct.ts';
@@ -36,6 +42,7 @@ import { ClearPageActive, ClearPageLRU, clear_page_idle, ClearPageReferenced, Cl
 	SetPageReferenced, SetPageUnevictable, TestClearPageUnevictable, TestSetPageMlocked,
 	thp_nr_pages }
 	from './page_flags.ts';
+import { SWAP_CLUSTER_MAX } from './swap_types.ts';
 import { trace_mm_lru_activate, trace_mm_lru_insertion } from './trace_vmscan.ts';
 import { __count_vm_events, __mod_zone_page_state, count_vm_events, PGACTIVATE, PGDEACTIVATE,
 	PGLAZYFREE, PGROTATED, UNEVICTABLE_PGCULLED, UNEVICTABLE_PGMLOCKED, UNEVICTABLE_PGRESCUED }
@@ -46,7 +53,7 @@ const { lru: page_lru_node } = pages;
 const { prev } = list_heads;
 const { nr: pvec_nr, percpu_pvec_drained } = pagevecs;
 const pvec_pages = pagevecs.pages;
-const { anon_cost, file_cost } = lruvecs;
+const { anon_cost, file_cost, recent_rotated, recent_scanned } = lruvecs;
 
 /** log2 of how many pages swap reads at once: vm.page-cluster */
 export const page_cluster = global_s32('page_cluster');
@@ -209,12 +216,20 @@ export function rotate_reclaimable_page(page: page): void {
  * ancestors. Both costs halve when they outgrow a quarter of the lists.
  * @ported v5.10
  */
-export function lru_note_cost(lruvec: lruvec, file: boolean, nr_pages: number): void {
+export function lru_note_cost(
+	lruvec: lruvec, file: boolean, nr_io: number, nr_rotated: number,
+): void {
+	/* not a comparison: so many vain looks are about as bad as one read */
+	const cost = applied(MM_VMSCAN_MAKE_ROTATIONS_A_SECONDARY_FACTOR /* 0538a82c39e9, v6.4 */)
+		? nr_io * SWAP_CLUSTER_MAX + nr_rotated : nr_io;
+
+	if (!applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL /* 1431d4d11abb, v5.8 */))
+		return;
 	do {
 		if (file)
-			file_cost[lruvec] += nr_pages;
+			file_cost[lruvec] += cost;
 		else
-			anon_cost[lruvec] += nr_pages;
+			anon_cost[lruvec] += cost;
 
 		const lrusize = lruvec_page_state(lruvec, NR_INACTIVE_ANON) +
 			lruvec_page_state(lruvec, NR_ACTIVE_ANON) +
@@ -225,13 +240,27 @@ export function lru_note_cost(lruvec: lruvec, file: boolean, nr_pages: number): 
 			file_cost[lruvec] = Math.trunc(file_cost[lruvec] / 2);
 			anon_cost[lruvec] = Math.trunc(anon_cost[lruvec] / 2);
 		}
-	} while ((lruvec = parent_lruvec(lruvec)));
+	} while (applied(MM_VMSCAN_DETERMINE_ANON_FILE_PRESSURE_BALANCE_AT_THE_RECLAIM_ROOT
+		/* 7cf111bc39f6, v5.8 */) && (lruvec = parent_lruvec(lruvec)));
+}
+
+/**
+ * What the cost model replaced: pages that were put on a list without a scan count as scanned and,
+ * if they are in use, as rotated.
+ * @ported v5.7 static
+ */
+function update_page_reclaim_stat(lruvec: lruvec, file: number, rotated: boolean): void {
+	recent_scanned[lruvec * 2 + file]!++;
+	if (rotated)
+		recent_rotated[lruvec * 2 + file]!++;
 }
 
 /** @ported v5.10 */
 export function lru_note_cost_page(page: page): void {
+	if (!applied(MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING /* 314b57fb0460, v5.8 */))
+		return;
 	lru_note_cost(mem_cgroup_page_lruvec(page, page_pgdat(page)),
-		page_is_file_lru(page) !== 0, thp_nr_pages(page));
+		page_is_file_lru(page) !== 0, thp_nr_pages(page), 0);
 }
 
 /** @ported v5.10 */
@@ -245,6 +274,9 @@ function __activate_page(page: page, lruvec: lruvec): void {
 		lru += LRU_ACTIVE;
 		add_page_to_lru_list(page, lruvec, lru);
 		trace_mm_lru_activate(page);
+		if (!applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL
+		    /* 1431d4d11abb, v5.8 */))
+			update_page_reclaim_stat(lruvec, page_is_file_lru(page), true);
 
 		__count_vm_events(PGACTIVATE, nr_pages);
 		__count_memcg_events(lruvec_memcg(lruvec), PGACTIVATE, nr_pages);
@@ -265,7 +297,7 @@ function need_activate_page_drain(cpu: number): boolean {
 }
 
 /** @ported v5.10 */
-function activate_page(page: page): void {
+export function activate_page(page: page): void {
 	page = compound_head(page);
 	if (PageLRU(page) && !PageActive(page) && !PageUnevictable(page)) {
 		const pvec = this_cpu_pvec(ACTIVATE_PAGE);
@@ -331,7 +363,12 @@ export function lru_cache_add(page: page): void {
 export function lru_cache_add_inactive_or_unevictable(page: page, vma: vm_area_struct): void {
 	VM_BUG_ON_PAGE(PageLRU(page), page, 'is on the LRU already');
 
-	const unevictable = (vmas.vm_flags[vma] & (VM_LOCKED | VM_SPECIAL)) === VM_LOCKED;
+	const unevictable = (vmas.vm_flags[vma] & (VM_LOCKED | VM_SPECIAL)) === VM_LOCKED &&
+		applied(MLOCK_MLOCKED_PAGES_ARE_UNEVICTABLE /* b291f000393f, v2.6.28 */);
+	/* its name then: lru_cache_add_active_or_unevictable() */
+	if (!unevictable && !applied(MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU
+	    /* b518154e59aa, v5.9 */))
+		SetPageActive(page);
 	if (unevictable && !TestSetPageMlocked(page)) {
 		const nr_pages = thp_nr_pages(page);
 
@@ -580,6 +617,9 @@ function __pagevec_lru_add_fn(page: page, lruvec: lruvec): void {
 			__count_vm_events(UNEVICTABLE_PGCULLED, nr_pages);
 	}
 
+	if (lru !== LRU_UNEVICTABLE &&
+	    !applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL /* 1431d4d11abb, v5.8 */))
+		update_page_reclaim_stat(lruvec, page_is_file_lru(page), PageActive(page));
 	add_page_to_lru_list(page, lruvec, lru);
 	trace_mm_lru_insertion(page, lru);
 }

@@ -3,47 +3,74 @@
  * mm/vmscan.c, v5.10
  * Left out: shrinkers and shrink_slab() (slab is not modelled, and frees no LRU page), the soft
  * limit (cgroup v1), hibernation, node reclaim (vm.zone_reclaim_mode is 0), page isolation for CMA,
- * vmpressure (cgroup v2 has it throttle sockets only), cpusets, the freezer, buffer heads over
- * their limit, congestion of backing devices (none reports any).
+ * vmpressure (cgroup v2 has it throttle sockets only), PSI, huge pages. absent.ts answers for
+ * buffer heads, congested devices, cpusets, the freezer, kcompactd.
  * Lock order modelled: page lock > what rmap.c takes; lru_lock, irqs and RCU vanish.
  */
 import { BUG, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../lib/bug.ts';
 import { int_sqrt } from '../lib/bitops.ts';
 import { applied, MM_AVOID_DIVIDE_BY_ZERO_IN_MEMORY_LOW,
+	MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING,
+	MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL,
+	MM_CONSIDER_ALL_SWAPPED_BACK_PAGES_IN_USED_ONCE_LOGIC,
 	MM_DONT_PUT_PINNED_PAGES_INTO_THE_SWAP_CACHE, MM_FIX_OOMS_DUE_TO_PROPORTIONAL_MEMORY_LOW,
-	MM_VMSCAN_FIX_EXTREME_OVERRECLAIM } from '../lib/commits.ts';
+	MM_MADVISE_PAGEOUT_IGNORE_REFERENCES, MM_MEMCG_COUNT_PTE_REFERENCES_FROM_EVERY_MEMBER,
+	MM_SWAP_IMPLEMENT_WORKINGSET_DETECTION_FOR_ANONYMOUS_LRU,
+	MM_THP_SHRINK_PAGE_LIST_AVOID_SPLITTING_VM_LOCKED,
+	MM_VMSCAN_CONVERT_GLOBAL_RECLAIM_TO_PER_MEMCG_LRU_LISTS,
+	MM_VMSCAN_DETECT_FILE_THRASHING_AT_THE_RECLAIM_ROOT,
+	MM_VMSCAN_DETERMINE_ANON_FILE_PRESSURE_BALANCE_AT_THE_RECLAIM_ROOT,
+	MM_VMSCAN_DO_NOT_SHARE_CGROUP_ITERATION_BETWEEN_RECLAIMERS,
+	MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT,
+	MM_VMSCAN_FIX_EXTREME_OVERRECLAIM, MM_VMSCAN_LIMIT_THE_RANGE_OF_LRU_TYPE_BALANCING,
+	MM_VMSCAN_MAKE_ROTATIONS_A_SECONDARY_FACTOR,
+	MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU,
+	MM_VMSCAN_RECLAIM_WRITEPAGE_IS_IO_COST, MM_VMSCAN_RESTORE_INCREMENTAL_CGROUP_ITERATION,
+	VMSCAN_ACTIVATE_EXECUTABLE_PAGES_AFTER_FIRST_USAGE,
+	VMSCAN_DETECT_MAPPED_FILE_PAGES_USED_ONLY_ONCE, VMSCAN_FACTOR_OUT_PAGE_REFERENCE_CHECKS,
+	VMSCAN_MAKE_MAPPED_EXECUTABLE_PAGES_THE_FIRST_CLASS_CITIZEN,
+	VMSCAN_PROMOTE_SHARED_FILE_MAPPED_PAGES } from '../lib/commits.ts';
 import { EBUSY, EINVAL } from '../lib/errno.ts';
-import { INIT_LIST_HEAD, list_add, list_del, list_empty, list_move, list_splice }
+import { INIT_LIST_HEAD, list_add, list_add_tail, list_del, list_empty, list_move, list_splice }
 	from '../lib/list.ts';
 import { point, scheduling_point } from '../lib/points.ts';
 import { list_head_enter, list_head_leave } from '../lib/stack.ts';
 import { global_s32, list_heads, type list_head, type out } from '../lib/struct.ts';
 import { clock_ns } from '../lib/trace.ts';
-import { a_ops_writepage, has_writepage } from './a_ops.ts';
+import { bdi_write_congested, buffer_heads_over_limit, cgroup_subsys_on_dfl, cpuset_zone_allowed,
+	dax_mapping, inode_write_congested, kthread_should_stop, try_to_freeze, try_to_free_buffers,
+	try_to_release_page, wakeup_kcompactd } from './absent.ts';
+import { a_ops_freepage, a_ops_is_dirty_writeback, a_ops_writepage, has_freepage,
+	has_is_dirty_writeback, has_migratepage, has_writepage } from './a_ops.ts';
 import { blk_complete, blk_pending } from './blkdev.ts';
 import { current, smp_processor_id } from './current.ts';
 import { context_switch, kthread_create } from './fork.ts';
+import { inode_to_bdi } from './fs.ts';
 import { current_gfp_context, gfp_zone, memalloc_noreclaim_restore, memalloc_noreclaim_save,
-	node_zonelist, GFP_HIGHUSER_MOVABLE, GFP_KERNEL, __GFP_FS, __GFP_IO,
-	type gfp_t } from './gfp.ts';
+	node_zonelist, GFP_HIGHUSER_MOVABLE, GFP_KERNEL, __GFP_DIRECT_RECLAIM, __GFP_FS,
+	__GFP_HARDWALL, __GFP_HIGHMEM, __GFP_IO, type gfp_t } from './gfp.ts';
 import { GFP_RECLAIM_MASK, MAX_RECLAIM_RETRIES, PAGE_ALLOC_COSTLY_ORDER, page_evictable }
 	from './internal.ts';
 import { __delete_from_page_cache } from './filemap.ts';
 import { __count_memcg_events, count_memcg_page_event, lruvec_memcg, lruvec_page_state,
+	lruvec_page_state_local,
 	mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_calculate_protection,
 	mem_cgroup_get_nr_swap_pages, mem_cgroup_get_zone_lru_size, mem_cgroup_iter,
+	mem_cgroup_iter_break,
 	mem_cgroup_lruvec, mem_cgroup_online, mem_cgroup_page_lruvec, mem_cgroup_protection,
 	mem_cgroup_size, mem_cgroup_swap_full, mem_cgroup_swapout, mem_cgroup_swappiness,
 	mem_cgroup_uncharge_list, memcg_memory_event } from './memcontrol.ts';
 import { MEMCG_LOW } from './memcontrol_types.ts';
+import { mapping_mapped } from './fs.ts';
 import { get_page, get_page_unless_zero, page_count, page_mapped, page_mapping,
-	page_maybe_dma_pinned, page_pgdat, page_private, page_ref_freeze, page_ref_unfreeze,
+	page_maybe_dma_pinned, page_memcg, page_pgdat, page_private, page_ref_freeze,
+	page_ref_unfreeze,
 	page_to_nid, page_zonenum, put_page, put_page_testzero } from './mm.ts';
 import { add_page_to_lru_list, del_page_from_lru_list, page_is_file_lru, page_lru,
 	page_lru_base_type, update_lru_size } from './mm_inline.ts';
 import { address_spaces, lru_to_page, pages, PF_KSWAPD, PF_KTHREAD, PF_LOCAL_THROTTLE, PF_MEMALLOC,
-	tasks, VM_EXEC, VM_LOCKED, type address_space, type inode, type mem_cgroup, type page,
-	type task_struct } from './mm_types.ts';
+	PF_SWAPWRITE, tasks, VM_EXEC, VM_LOCKED, type address_space, type inode, type mem_cgroup,
+	type page, type task_struct } from './mm_types.ts';
 import { DEF_PRIORITY, first_zones_zonelist, high_wmark_pages, is_active_lru, is_file_lru,
 	ISOLATE_ASYNC_MIGRATE, ISOLATE_UNEVICTABLE, ISOLATE_UNMAPPED, low_wmark_pages, LRU_ACTIVE,
 	LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_BASE, LRU_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE,
@@ -57,9 +84,11 @@ import { DEF_PRIORITY, first_zones_zonelist, high_wmark_pages, is_active_lru, is
 	zonelist_zone, type lruvec, type pagevec, type pglist_data, type zone, type zonelist }
 	from './mmzone.ts';
 import { AOP_WRITEPAGE_ACTIVATE, clear_page_dirty_for_io, laptop_mode, WB_SYNC_NONE,
-	wakeup_flusher_threads, type writeback_control } from './page-writeback.ts';
-import { free_unref_page_list, zone_watermark_ok, zone_watermark_ok_safe } from './page_alloc.ts';
-import { ClearPageActive, ClearPageLRU, ClearPageReclaim, ClearPageUnevictable,
+	wait_on_page_writeback, wakeup_flusher_threads, type writeback_control }
+	from './page-writeback.ts';
+import { free_unref_page_list, pageblock_order, zone_watermark_ok, zone_watermark_ok_safe }
+	from './page_alloc.ts';
+import { ClearPageActive, ClearPageDirty, ClearPageLRU, ClearPageReclaim, ClearPageUnevictable,
 	compound_nr, page_has_private, PageActive, PageAnon, PageCompound, PageDirty, PageLocked,
 	PageLRU, PageMlocked, PageReclaim, PageSwapBacked, PageSwapCache, PageTransHuge,
 	PageUnevictable, PageWriteback, SetPageActive, SetPageLRU, SetPageReclaim,
@@ -70,7 +99,7 @@ import { lock_page, mapping_exiting, mapping_set_error, trylock_page, unlock_pag
 import { page_referenced, try_to_unmap, try_to_unmap_flush, try_to_unmap_flush_dirty }
 	from './rmap.ts';
 import { TTU_BATCH_FLUSH } from './rmap_types.ts';
-import { lru_add_drain, lru_cache_add, lru_note_cost } from './swap.ts';
+import { lru_add_drain, lru_cache_add, lru_note_cost, swap_setup } from './swap.ts';
 import { __delete_from_swap_cache, add_to_swap } from './swap_state.ts';
 import { get_nr_swap_pages, SWAP_CLUSTER_MAX, total_swap_pages } from './swap_types.ts';
 import { put_swap_page, try_to_free_swap } from './swapfile.ts';
@@ -90,9 +119,10 @@ import { workingset_age_nonresident, workingset_eviction } from './workingset.ts
 
 const { lru: page_lru_node } = pages;
 const { prev } = list_heads;
-const { lists, anon_cost, file_cost, refaults, flags: lruvec_flags } = lruvecs;
+const { lists, anon_cost, file_cost, refaults, recent_rotated, recent_scanned,
+	flags: lruvec_flags } = lruvecs;
 const { node_id, node_zones, flags: pgdat_flags, kswapd_failures, kswapd_order,
-	kswapd_highest_zoneidx: highest_zoneidx_wanted, kswapd_wanted,
+	kswapd_highest_zoneidx: highest_zoneidx_wanted, kswapd_wanted, pfmemalloc_wait,
 	kswapd: kswapd_task } = pgdats;
 const { zone_pgdat, watermark_boost } = zones;
 const { flags: task_flags, reclaim_state, reclaimed_slab } = tasks;
@@ -102,6 +132,9 @@ const POINT_PAGE_LOCKED = point('shrink_page_list.page_locked');
 const POINT_ADD_TO_SWAP = point('shrink_page_list.add_to_swap.return');
 const POINT_TRY_TO_UNMAP = point('shrink_page_list.try_to_unmap.return');
 const POINT_PAGEOUT = point('shrink_page_list.pageout.return');
+const POINT_UNLOCK = point('shrink_page_list.unlock');
+const POINT_INACTIVE_PUTBACK = point('shrink_inactive_list.putback');
+const POINT_ACTIVE_PUTBACK = point('shrink_active_list.putback');
 const POINT_ISOLATE = point('isolate_lru_pages.return');
 const POINT_REMOVE_MAPPING = point('__remove_mapping');
 
@@ -162,6 +195,8 @@ export class scan_control {
 	memcg_low_reclaim = false;
 	/** something was spared because of memory.low */
 	memcg_low_skipped = false;
+	/** no walk over a part of the groups any more: the first one got nothing */
+	memcg_full_walk = false;
 	compaction_ready = false;
 	/** the node has so many idle file pages that only these are taken */
 	cache_trim_mode = false;
@@ -229,9 +264,13 @@ function cgroup_reclaim(sc: scan_control): boolean {
 	return sc.target_mem_cgroup !== 0;
 }
 
-/** @reduced always so with cgroup v2 and its writeback; only v1 throttles in reclaim itself */
-function writeback_throttling_sane(_sc: scan_control): boolean {
-	return true;
+/** @ported v5.10 */
+function writeback_throttling_sane(sc: scan_control): boolean {
+	if (!cgroup_reclaim(sc))
+		return true;
+
+	/* cgroup v1 has no writeback of its own: reclaim itself waits */
+	return cgroup_subsys_on_dfl();
 }
 
 /** @custom pgdat->node_zones + i */
@@ -272,9 +311,15 @@ function is_page_cache_freeable(page: page): boolean {
 	return page_count(page) - page_has_private(page) === 1 + page_cache_pins;
 }
 
-/** @reduced no device is ever congested */
-function may_write_to_inode(_inode: inode): boolean {
-	return true;
+/** @ported v5.10 */
+function may_write_to_inode(inode: inode): boolean {
+	if (task_flags[current()] & PF_SWAPWRITE)
+		return true;
+	if (!inode_write_congested(inode))
+		return true;
+	if (inode_to_bdi(inode) === tasks.backing_dev_info[current()])
+		return true;
+	return false;
 }
 
 /** @ported v5.10 */
@@ -294,12 +339,18 @@ const wbc: writeback_control = {
 	sync_mode: 0, tagged_writepages: false, for_reclaim: true, range_cyclic: false,
 };
 
-/** @reduced no orphaned pages of a data journal: those have buffers and no mapping */
+/** @ported v5.10 */
 function pageout(page: page, mapping: address_space): number {
 	if (!is_page_cache_freeable(page))
 		return PAGE_KEEP;
-	if (!mapping)
+	if (!mapping) {
+		/* an orphan of a data journal may have no mapping, and clean buffers */
+		if (page_has_private(page) && try_to_free_buffers(page)) {
+			ClearPageDirty(page);
+			return PAGE_CLEAN;
+		}
 		return PAGE_KEEP;
+	}
 	if (!has_writepage(mapping))
 		return PAGE_ACTIVATE;
 	if (!may_write_to_inode(address_spaces.host[mapping]))
@@ -333,7 +384,7 @@ function pageout(page: page, mapping: address_space): number {
 /**
  * As remove_mapping(), but a page that was taken out has no reference left.
  * @param reclaimed whether a shadow entry is to stay in its place
- * @reduced no mapping has a ->freepage(), and none is DAX
+ * @ported v5.10
  */
 function __remove_mapping(
 	mapping: address_space, page: page, reclaimed: boolean, target_memcg: mem_cgroup,
@@ -357,14 +408,20 @@ function __remove_mapping(
 		const swap = page_private(page);
 
 		mem_cgroup_swapout(page, swap);
-		if (reclaimed && !mapping_exiting(mapping))
+		if (reclaimed && !mapping_exiting(mapping) &&
+		    applied(MM_SWAP_IMPLEMENT_WORKINGSET_DETECTION_FOR_ANONYMOUS_LRU
+		    /* aae466b0052e, v5.9 */))
 			shadow = workingset_eviction(page, target_memcg);
 		__delete_from_swap_cache(page, swap, shadow);
 		put_swap_page(page, swap);
 	} else {
-		if (reclaimed && page_is_file_lru(page) && !mapping_exiting(mapping))
+		if (reclaimed && page_is_file_lru(page) && !mapping_exiting(mapping) &&
+		    !dax_mapping(mapping))
 			shadow = workingset_eviction(page, target_memcg);
 		__delete_from_page_cache(page, shadow);
+
+		if (has_freepage(mapping))
+			a_ops_freepage(mapping, page);
 	}
 
 	return true;
@@ -389,27 +446,91 @@ export function putback_lru_page(page: page): void {
 /** enum page_references */
 export const PAGEREF_RECLAIM = 0, PAGEREF_RECLAIM_CLEAN = 1, PAGEREF_KEEP = 2, PAGEREF_ACTIVATE = 3;
 
+/**
+ * What the callers of page_referenced() give it: the group whose and whose descendants' references
+ * count, 0 for all. Until c3ac9a8ade65 that was the group whose list is scanned.
+ * @custom an argument
+ */
+function referenced_memcg(page: page, sc: scan_control): mem_cgroup {
+	if (applied(MM_MEMCG_COUNT_PTE_REFERENCES_FROM_EVERY_MEMBER /* c3ac9a8ade65, v3.5 */))
+		return sc.target_mem_cgroup;
+	return cgroup_reclaim(sc) || applied(MM_VMSCAN_CONVERT_GLOBAL_RECLAIM_TO_PER_MEMCG_LRU_LISTS
+		/* b95a2f2d486d, v3.3 */) ? page_memcg(page) : 0 as mem_cgroup;
+}
+
+/**
+ * Whether a page is used or can be mapped again any time.
+ * @ported v2.6.33 static
+ */
+function page_mapping_inuse(page: page): boolean {
+	if (page_mapped(page))
+		return true;
+
+	if (PageSwapCache(page))
+		return true;
+
+	const mapping = page_mapping(page);
+	return mapping !== 0 && mapping_mapped(mapping);
+}
+
+/**
+ * What shrink_page_list() did itself, before there was page_check_references(): one reference, of
+ * either kind, is enough.
+ * @custom the part of v2.6.33's shrink_page_list() that is before its add_to_swap()
+ */
+function check_references_once(page: page, referenced: number, vm_flags: number): number {
+	if (!referenced && !(vm_flags & VM_LOCKED))
+		return PAGEREF_RECLAIM;
+
+	/* to try_to_unmap(), which culls it; but what was referenced and is dirty stayed */
+	if (vm_flags & VM_LOCKED)
+		return !referenced || applied(VMSCAN_FACTOR_OUT_PAGE_REFERENCE_CHECKS
+			/* dfc8d636cdb9, v2.6.34 */) ? PAGEREF_RECLAIM : PAGEREF_RECLAIM_CLEAN;
+
+	return page_mapping_inuse(page) ? PAGEREF_ACTIVATE : PAGEREF_RECLAIM_CLEAN;
+}
+
 /** @ported v5.10 static; folio_check_references() from v5.18 */
 export function page_check_references(page: page, sc: scan_control): number {
 	const vm_flags = sc.vm_flags;
-	const referenced_ptes = page_referenced(page, 1, sc.target_mem_cgroup, vm_flags);
+	const referenced_ptes = page_referenced(page, 1, referenced_memcg(page, sc), vm_flags);
+
+	if (!applied(VMSCAN_DETECT_MAPPED_FILE_PAGES_USED_ONLY_ONCE /* 645747462435, v2.6.34 */))
+		return check_references_once(page, referenced_ptes, vm_flags.v);
+
 	const referenced_page = TestClearPageReferenced(page);
 
 	/* mlock() missed it while it was isolated: try_to_unmap() makes up for that */
 	if (vm_flags.v & VM_LOCKED)
-		return PAGEREF_RECLAIM;
+		return applied(MM_THP_SHRINK_PAGE_LIST_AVOID_SPLITTING_VM_LOCKED
+			/* 47d4f3ee4dfc, v5.18 */) ? PAGEREF_ACTIVATE : PAGEREF_RECLAIM;
+
+	/* nobody knows: 6d4675e60135 */
+	if (referenced_ptes === -1)
+		return PAGEREF_KEEP;
 
 	if (referenced_ptes) {
+		const looked_at_twice = applied(MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU
+			/* b518154e59aa, v5.9 */);
+
+		if (!looked_at_twice &&
+		    (applied(MM_CONSIDER_ALL_SWAPPED_BACK_PAGES_IN_USED_ONCE_LOGIC
+		    /* e48982734ea0, v3.5 */) ? PageSwapBacked(page) : PageAnon(page)))
+			return PAGEREF_ACTIVATE;
+
 		/*
 		 * The fault itself leaves a young entry, so one round says little: PG_referenced
 		 * carries what it saw to the next, and past a stay on the active list too.
 		 */
 		SetPageReferenced(page);
 
-		if (referenced_page || referenced_ptes > 1)
+		if (referenced_page || (referenced_ptes > 1 &&
+		    applied(VMSCAN_PROMOTE_SHARED_FILE_MAPPED_PAGES /* 34dbc67a644f, v3.3 */)))
 			return PAGEREF_ACTIVATE;
 
-		if ((vm_flags.v & VM_EXEC) && !PageSwapBacked(page))
+		if ((vm_flags.v & VM_EXEC) && (!looked_at_twice || !PageSwapBacked(page)) &&
+		    applied(VMSCAN_ACTIVATE_EXECUTABLE_PAGES_AFTER_FIRST_USAGE
+		    /* c909e99364c8, v3.3 */))
 			return PAGEREF_ACTIVATE;
 
 		return PAGEREF_KEEP;
@@ -425,23 +546,28 @@ export function page_check_references(page: page, sc: scan_control): number {
 /* page_check_dirty_writeback()'s out parameters */
 const DIRTY = 1, WRITEBACK = 2;
 
-/**
- * DIRTY and WRITEBACK, as far as flushers are to know.
- * @reduced no file system has an ->is_dirty_writeback()
- */
+/** DIRTY and WRITEBACK, as far as flushers are to know. @ported v5.10 */
 function page_check_dirty_writeback(page: page): number {
 	/* no flusher works on these: a stall would wait for nobody */
 	if (!page_is_file_lru(page) || (PageAnon(page) && !PageSwapBacked(page)))
 		return 0;
 
-	return (PageDirty(page) ? DIRTY : 0) | (PageWriteback(page) ? WRITEBACK : 0);
+	const state = (PageDirty(page) ? DIRTY : 0) | (PageWriteback(page) ? WRITEBACK : 0);
+
+	/* a file system that hangs its own data on pages may know better */
+	if (!page_has_private(page))
+		return state;
+
+	const mapping = page_mapping(page);
+	return mapping && has_is_dirty_writeback(mapping)
+		? a_ops_is_dirty_writeback(mapping, page, state) : state;
 }
 
 /**
  * Reclaim what can be of `page_list`, whose pages are isolated; the others stay on it.
  * @param ttu_flags TTU_* for try_to_unmap(), besides its own
  * @returns base pages freed
- * @reduced no huge pages to split or to swap as one, and no waiting for writeback (cgroup v1)
+ * @ported v5.10; but for huge pages
  */
 function shrink_page_list(
 	page_list: list_head, pgdat: pglist_data, sc: scan_control, ttu_flags: number,
@@ -496,24 +622,30 @@ function shrink_page_list(
 
 	/* it has its mark of the last round still: the device is slower than reclaim */
 	let mapping = page_mapping(page);
-	if ((state & WRITEBACK) && PageReclaim(page))
+	if ((state && mapping && inode_write_congested(address_spaces.host[mapping])) ||
+	    ((state & WRITEBACK) && PageReclaim(page)))
 		stat.nr_congested++;
 
 	/*
 	 * It cannot go now, and on the active list it is in nobody's way. With a mark of the last
 	 * round it is counted for a stall: kswapd is faster than the device. Else the mark makes
-	 * rotate_reclaimable_page() bring it back. Only cgroup v1 waits for it here.
+	 * rotate_reclaimable_page() bring it back. Only cgroup v1 waits for it here, if it may.
 	 */
 	if (PageWriteback(page)) {
 		if (current_is_kswapd() && PageReclaim(page) &&
 		    (pgdat_flags[pgdat] & 1 << PGDAT_WRITEBACK)) {
 			stat.nr_immediate++;
 			break activate_locked;
+		} else if (writeback_throttling_sane(sc) || !PageReclaim(page) || !may_enter_fs) {
+			SetPageReclaim(page);
+			stat.nr_writeback++;
+			break activate_locked;
+		} else {
+			unlock_page(page);
+			wait_on_page_writeback(page);
+			list_add_tail(page_lru_node(page), page_list);
+			continue;
 		}
-		VM_BUG_ON(!writeback_throttling_sane(sc), 'cgroup v1 reclaim waits for writeback');
-		SetPageReclaim(page);
-		stat.nr_writeback++;
-		break activate_locked;
 	}
 
 	if (!ignore_references) {
@@ -606,7 +738,19 @@ function shrink_page_list(
 		}
 	}
 
-	VM_BUG_ON_PAGE(page_has_private(page) !== 0, page, 'has buffers, which are not modelled');
+	/* buffers pin their page; those of a truncated page go with it */
+	if (page_has_private(page)) {
+		if (!try_to_release_page(page, sc.gfp_mask))
+			break activate_locked;
+		if (!mapping && page_count(page) === 1) {
+			unlock_page(page);
+			if (put_page_testzero(page))
+				list_add(page_lru_node(page), free_pages);
+			/* else: who has the last reference frees it */
+			nr_reclaimed++;
+			continue;
+		}
+	}
 
 	if (PageAnon(page) && !PageSwapBacked(page)) {
 		if (!page_ref_freeze(page, 1))
@@ -622,6 +766,7 @@ function shrink_page_list(
 		break keep_locked;
 	}
 
+	scheduling_point(POINT_UNLOCK, page, -1);
 	unlock_page(page);
 						/* free_it: */
 						nr_reclaimed += nr_pages;
@@ -646,6 +791,7 @@ function shrink_page_list(
 				}
 			}
 			/* keep_locked: */
+			scheduling_point(POINT_UNLOCK, page, -1);
 			unlock_page(page);
 		}
 		/* keep: */
@@ -674,7 +820,7 @@ function shrink_page_list(
  * @param mode ISOLATE_*
  * @returns 0; -EINVAL if it is not on the LRU or not to be taken; -EBUSY if it is being freed or
  * `mode` does not want it
- * @reduced dirty pages of every mapping can be migrated: all have a ->migratepage()
+ * @ported v5.10
  */
 export function __isolate_lru_page(page: page, mode: number): number {
 	if (!PageLRU(page))
@@ -691,7 +837,13 @@ export function __isolate_lru_page(page: page, mode: number): number {
 		if (PageDirty(page)) {
 			if (!trylock_page(page))
 				return -EBUSY;
+
+			/* without ->migratepage() it would have to be written first */
+			const mapping = page_mapping(page);
+			const migrate_dirty = !mapping || has_migratepage(mapping);
 			unlock_page(page);
+			if (!migrate_dirty)
+				return -EBUSY;
 		}
 	}
 
@@ -893,9 +1045,12 @@ function move_pages_to_lru(lruvec: lruvec, list: list_head): number {
 	return nr_moved;
 }
 
-/** @reduced no task is ever the writer of a loop device or of a network file system's server */
+/** @ported v5.10 */
 function current_may_throttle(): boolean {
-	return !(task_flags[current()] & PF_LOCAL_THROTTLE);
+	const bdi = tasks.backing_dev_info[current()];
+
+	return !(task_flags[current()] & PF_LOCAL_THROTTLE) || bdi === 0 ||
+		bdi_write_congested(bdi);
 }
 
 /** @ported v5.10 */
@@ -927,6 +1082,8 @@ function shrink_inactive_list(
 	const nr_scanned = isolate_scanned.v;
 
 	__mod_node_page_state(pgdat, NR_ISOLATED_ANON + file, nr_taken);
+	if (!applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL /* 1431d4d11abb, v5.8 */))
+		recent_scanned[lruvec * 2 + file]! += nr_taken;
 	let item = current_is_kswapd() ? PGSCAN_KSWAPD : PGSCAN_DIRECT;
 	if (!cgroup_reclaim(sc))
 		__count_vm_events(item, nr_scanned);
@@ -942,10 +1099,14 @@ function shrink_inactive_list(
 
 	const nr_reclaimed = shrink_page_list(page_list, pgdat, sc, 0, stat, false);
 
+	scheduling_point(POINT_INACTIVE_PUTBACK, 0, -1);
 	move_pages_to_lru(lruvec, page_list);
 
 	__mod_node_page_state(pgdat, NR_ISOLATED_ANON + file, -nr_taken);
-	lru_note_cost(lruvec, file !== 0, stat.nr_pageout);
+	if (!applied(MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING /* 314b57fb0460, v5.8 */))
+		note_rotated(lruvec, stat.nr_activate[0]!, stat.nr_activate[1]!);
+	else if (applied(MM_VMSCAN_RECLAIM_WRITEPAGE_IS_IO_COST /* 96f8bf4fb1dd, v5.8 */))
+		lru_note_cost(lruvec, file !== 0, stat.nr_pageout, nr_scanned - nr_reclaimed);
 	item = current_is_kswapd() ? PGSTEAL_KSWAPD : PGSTEAL_DIRECT;
 	if (!cgroup_reclaim(sc))
 		__count_vm_events(item, nr_reclaimed);
@@ -974,6 +1135,21 @@ function shrink_inactive_list(
 	return nr_reclaimed;
 }
 
+/**
+ * Pages that go back to the active lists: v5.7's and older kernels' measure of a list, and for a
+ * few commits what the cost model counted.
+ * @custom a line of the callers
+ */
+function note_rotated(lruvec: lruvec, nr_anon: number, nr_file: number): void {
+	if (applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL /* 1431d4d11abb, v5.8 */)) {
+		lru_note_cost(lruvec, false, nr_anon, 0);
+		lru_note_cost(lruvec, true, nr_file, 0);
+		return;
+	}
+	recent_rotated[lruvec * 2]! += nr_anon;
+	recent_rotated[lruvec * 2 + 1]! += nr_file;
+}
+
 /** @ported v5.10 */
 function shrink_active_list(
 	nr_to_scan: number, lruvec: lruvec, sc: scan_control, lru: number,
@@ -992,6 +1168,10 @@ function shrink_active_list(
 	const nr_scanned = isolate_scanned.v;
 
 	__mod_node_page_state(pgdat, NR_ISOLATED_ANON + file, nr_taken);
+	const by_rotation = !applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL
+		/* 1431d4d11abb, v5.8 */);
+	if (by_rotation)
+		recent_scanned[lruvec * 2 + file]! += nr_taken;
 
 	if (!cgroup_reclaim(sc))
 		__count_vm_events(PGREFILL, nr_scanned);
@@ -1009,10 +1189,24 @@ function shrink_active_list(
 			continue;
 		}
 
-		if (page_referenced(page, 0, sc.target_mem_cgroup, vm_flags)) {
-			/* a stream of file data must not push out the code that runs */
-			if ((vm_flags.v & VM_EXEC) && page_is_file_lru(page)) {
+		if (buffer_heads_over_limit) {
+			if (page_has_private(page) && trylock_page(page)) {
+				if (page_has_private(page))
+					try_to_release_page(page, 0);
+				unlock_page(page);
+			}
+		}
+
+		if (page_referenced(page, 0, referenced_memcg(page, sc), vm_flags)) {
+			/* in v5.7 what is deactivated all the same counts too */
+			if (by_rotation)
 				nr_rotated += thp_nr_pages(page);
+			/* a stream of file data must not push out the code that runs */
+			if ((vm_flags.v & VM_EXEC) && page_is_file_lru(page) &&
+			    applied(VMSCAN_MAKE_MAPPED_EXECUTABLE_PAGES_THE_FIRST_CLASS_CITIZEN
+			    /* 8cab4754d24a, v2.6.31 */)) {
+				if (!by_rotation)
+					nr_rotated += thp_nr_pages(page);
 				list_add(page_lru_node(page), l_active);
 				continue;
 			}
@@ -1023,6 +1217,7 @@ function shrink_active_list(
 		list_add(page_lru_node(page), l_inactive);
 	}
 
+	scheduling_point(POINT_ACTIVE_PUTBACK, 0, -1);
 	const nr_activate = move_pages_to_lru(lruvec, l_active);
 	const nr_deactivate = move_pages_to_lru(lruvec, l_inactive);
 	/* what is to be freed, all on one list */
@@ -1033,6 +1228,11 @@ function shrink_active_list(
 	__count_memcg_events(lruvec_memcg(lruvec), PGDEACTIVATE, nr_deactivate);
 
 	__mod_node_page_state(pgdat, NR_ISOLATED_ANON + file, -nr_taken);
+	if (!applied(MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING /* 314b57fb0460, v5.8 */))
+		note_rotated(lruvec, file ? 0 : nr_rotated, file ? nr_rotated : 0);
+	else if (nr_rotated &&
+	    applied(MM_VMSCAN_MAKE_ROTATIONS_A_SECONDARY_FACTOR /* 0538a82c39e9, v6.4 */))
+		lru_note_cost(lruvec, file !== 0, 0, nr_rotated);
 
 	mem_cgroup_uncharge_list(l_active);
 	free_unref_page_list(l_active);
@@ -1090,7 +1290,8 @@ export function reclaim_pages(page_list: list_head): number {
 function reclaim_page_list(
 	node_page_list: list_head, pgdat: pglist_data, sc: scan_control,
 ): number {
-	const nr_reclaimed = shrink_page_list(node_page_list, pgdat, sc, 0, sc.stat, false);
+	const nr_reclaimed = shrink_page_list(node_page_list, pgdat, sc, 0, sc.stat,
+		applied(MM_MADVISE_PAGEOUT_IGNORE_REFERENCES /* 2864f3d0f583, v6.10 */));
 
 	while (!list_empty(node_page_list)) {
 		const page = lru_to_page(prev[node_page_list]);
@@ -1104,6 +1305,12 @@ function reclaim_page_list(
 /** @ported v5.10 */
 function shrink_list(lru: number, nr_to_scan: number, lruvec: lruvec, sc: scan_control): number {
 	if (is_active_lru(lru)) {
+		if (!applied(MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT
+		    /* b91ac374346b, v5.5 */)) {
+			if (inactive_list_is_low(lruvec, is_file_lru(lru), sc))
+				shrink_active_list(nr_to_scan, lruvec, sc, lru);
+			return 0;
+		}
 		if (sc.may_deactivate & (is_file_lru(lru) ? DEACTIVATE_FILE : DEACTIVATE_ANON))
 			shrink_active_list(nr_to_scan, lruvec, sc, lru);
 		else
@@ -1131,6 +1338,40 @@ export function inactive_is_low(lruvec: lruvec, inactive_lru: number): boolean {
 	return inactive * inactive_ratio < active;
 }
 
+/**
+ * As inactive_is_low(), of the pages that this reclaim can take; with file pages that thrash, there
+ * are never enough inactive ones.
+ * @ported v5.4 static
+ */
+function inactive_list_is_low(lruvec: lruvec, file: boolean, sc: scan_control): boolean {
+	const inactive_lru = file ? LRU_INACTIVE_FILE : LRU_INACTIVE_ANON;
+
+	if (!file && !total_swap_pages.v)
+		return false;
+
+	const inactive = lruvec_lru_size(lruvec, inactive_lru, sc.reclaim_idx);
+	const active = lruvec_lru_size(lruvec, inactive_lru + LRU_ACTIVE, sc.reclaim_idx);
+
+	let inactive_ratio = 0;
+	if (!file || !file_thrashes(lruvec, sc)) {
+		const gb = Math.trunc((inactive + active) / 2 ** MEMORY_GB_SHIFT);
+		inactive_ratio = gb ? int_sqrt(10 * gb) : 1;
+	}
+
+	return inactive * inactive_ratio < active;
+}
+
+/** @custom the part of inactive_list_is_low() that compares refaults; b910718a948a moved it */
+function file_thrashes(lruvec: lruvec, sc: scan_control): boolean {
+	if (applied(MM_VMSCAN_DETECT_FILE_THRASHING_AT_THE_RECLAIM_ROOT /* b910718a948a, v5.5 */)) {
+		const target = mem_cgroup_lruvec(sc.target_mem_cgroup, lruvec_pgdat(lruvec));
+		return lruvec_page_state(target, WORKINGSET_ACTIVATE_FILE) !==
+			refaults[target * 2 + 1];
+	}
+	return lruvec_page_state_local(lruvec, WORKINGSET_ACTIVATE_FILE) !==
+		refaults[lruvec * 2 + 1];
+}
+
 /* enum scan_balance */
 const SCAN_EQUAL = 0, SCAN_FRACT = 1, SCAN_ANON = 2, SCAN_FILE = 3;
 
@@ -1139,7 +1380,7 @@ const fraction = new Float64Array(ANON_AND_FILE);
 const protection_min: out<number> = { v: 0 }, protection_low: out<number> = { v: 0 };
 
 /** @custom the part of get_scan_count() that decides on the balance; sets `fraction` */
-function scan_balance_of(memcg: mem_cgroup, sc: scan_control): number {
+function scan_balance_of(lruvec: lruvec, memcg: mem_cgroup, sc: scan_control): number {
 	const swappiness = mem_cgroup_swappiness(memcg);
 
 	/* no swap space, no anonymous pages */
@@ -1154,21 +1395,67 @@ function scan_balance_of(memcg: mem_cgroup, sc: scan_control): number {
 	if (!sc.priority && swappiness)
 		return SCAN_EQUAL;
 
-	if (sc.file_is_tiny)
-		return SCAN_ANON;
+	if (!applied(MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT
+	    /* b91ac374346b, v5.5 */)) {
+		/* both as in shrink_node(), but of this group's lists */
+		if (sc.file_is_tiny && !inactive_list_is_low(lruvec, false, sc) &&
+		    Math.trunc(lruvec_lru_size(lruvec, LRU_INACTIVE_ANON, sc.reclaim_idx) /
+		    2 ** sc.priority) !== 0)
+			return SCAN_ANON;
+		if (!inactive_list_is_low(lruvec, true, sc) &&
+		    Math.trunc(lruvec_lru_size(lruvec, LRU_INACTIVE_FILE, sc.reclaim_idx) /
+		    2 ** sc.priority) !== 0)
+			return SCAN_FILE;
+	} else {
+		if (sc.file_is_tiny)
+			return SCAN_ANON;
 
-	if (sc.cache_trim_mode)
-		return SCAN_FILE;
+		if (sc.cache_trim_mode)
+			return SCAN_FILE;
+	}
+
+	if (!applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL /* 1431d4d11abb, v5.8 */)) {
+		fraction_by_rotation(lruvec, swappiness, sc);
+		return SCAN_FRACT;
+	}
+
+	const of_root = applied(MM_VMSCAN_DETERMINE_ANON_FILE_PRESSURE_BALANCE_AT_THE_RECLAIM_ROOT
+		/* 7cf111bc39f6, v5.8 */);
+	let anon = of_root ? sc.anon_cost : anon_cost[lruvec];
+	let file = of_root ? sc.file_cost : file_cost[lruvec];
+	let total_cost = anon + file;
 
 	/* The costlier type is spared, but never below a third; swappiness then shifts both. */
-	let total_cost = sc.anon_cost + sc.file_cost;
-	const anon_cost = total_cost + sc.anon_cost;
-	const file_cost = total_cost + sc.file_cost;
-	total_cost = anon_cost + file_cost;
+	if (applied(MM_VMSCAN_LIMIT_THE_RANGE_OF_LRU_TYPE_BALANCING /* d483a5dd009a, v5.8 */)) {
+		anon += total_cost;
+		file += total_cost;
+		total_cost = anon + file;
+	}
 
-	fraction[0] = Math.trunc(swappiness * (total_cost + 1) / (anon_cost + 1));
-	fraction[1] = Math.trunc((200 - swappiness) * (total_cost + 1) / (file_cost + 1));
+	fraction[0] = Math.trunc(swappiness * (total_cost + 1) / (anon + 1));
+	fraction[1] = Math.trunc((200 - swappiness) * (total_cost + 1) / (file + 1));
 	return SCAN_FRACT;
+}
+
+/**
+ * The less of the pages scanned had to be rotated, the more a list is worth a scan; old numbers
+ * count less and less.
+ * @custom the part of v5.7's get_scan_count() that sets `fraction`
+ */
+function fraction_by_rotation(lruvec: lruvec, swappiness: number, sc: scan_control): void {
+	for (let file = 0; file < ANON_AND_FILE; file++) {
+		const lru = file ? LRU_INACTIVE_FILE : LRU_INACTIVE_ANON;
+		const size = lruvec_lru_size(lruvec, lru, sc.reclaim_idx) +
+			lruvec_lru_size(lruvec, lru + LRU_ACTIVE, sc.reclaim_idx);
+		const at = lruvec * 2 + file;
+
+		if (recent_scanned[at]! > Math.trunc(size / 4)) {
+			recent_scanned[at] = Math.trunc(recent_scanned[at]! / 2);
+			recent_rotated[at] = Math.trunc(recent_rotated[at]! / 2);
+		}
+		fraction[file] = Math.trunc((file ? 200 - swappiness : swappiness) *
+			(recent_scanned[at]! + 1) / (recent_rotated[at]! + 1));
+	}
 }
 
 /** @custom the part of get_scan_count() that memory.min and memory.low act on: pages to scan */
@@ -1211,8 +1498,10 @@ function unprotected_size(lruvec_size: number, memcg: mem_cgroup, sc: scan_contr
  */
 export function get_scan_count(lruvec: lruvec, sc: scan_control, nr: number[]): void {
 	const memcg = lruvec_memcg(lruvec);
-	const scan_balance = scan_balance_of(memcg, sc);
-	const denominator = fraction[0]! + fraction[1]!;
+	const scan_balance = scan_balance_of(lruvec, memcg, sc);
+	const denominator = fraction[0]! + fraction[1]! +
+		(applied(MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL /* 1431d4d11abb, v5.8 */)
+			? 0 : 1);
 
 	for (let lru = LRU_BASE; lru <= LRU_ACTIVE_FILE; lru++) {
 		const file = is_file_lru(lru) ? 1 : 0;
@@ -1320,7 +1609,10 @@ function shrink_lruvec(lruvec: lruvec, sc: scan_control): void {
 	sc.nr_reclaimed += nr_reclaimed;
 
 	/* also without a scan of them: there must be candidates when their turn comes */
-	if (total_swap_pages.v && inactive_is_low(lruvec, LRU_INACTIVE_ANON))
+	if (applied(MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT
+	    /* b91ac374346b, v5.5 */)
+		? total_swap_pages.v && inactive_is_low(lruvec, LRU_INACTIVE_ANON)
+		: inactive_list_is_low(lruvec, false, sc))
 		shrink_active_list(SWAP_CLUSTER_MAX, lruvec, sc, LRU_ACTIVE_ANON);
 }
 
@@ -1387,10 +1679,11 @@ function should_continue_reclaim(
 	return inactive_lru_pages > pages_for_compaction;
 }
 
-/** @reduced no slab to shrink, no vmpressure to report */
+/** @ported v5.10; but for shrinkers and vmpressure */
 function shrink_node_memcgs(pgdat: pglist_data, sc: scan_control): void {
 	const target_memcg = sc.target_mem_cgroup;
-	let memcg = mem_cgroup_iter(target_memcg, 0 as mem_cgroup, null);
+	const partial = walks_in_part(sc) ? { pgdat, generation: 0 } : null;
+	let memcg = mem_cgroup_iter(target_memcg, 0 as mem_cgroup, partial);
 
 	do {
 		const lruvec = mem_cgroup_lruvec(memcg, pgdat);
@@ -1398,10 +1691,10 @@ function shrink_node_memcgs(pgdat: pglist_data, sc: scan_control): void {
 		mem_cgroup_calculate_protection(target_memcg, memcg);
 
 		/* memory.min holds in all rounds */
-		if (mem_cgroup_below_min(memcg))
+		if (mem_cgroup_below_min(target_memcg, memcg))
 			continue;
 		/* memory.low does not in the second */
-		if (mem_cgroup_below_low(memcg)) {
+		if (mem_cgroup_below_low(target_memcg, memcg)) {
 			if (!sc.memcg_low_reclaim) {
 				sc.memcg_low_skipped = true;
 				continue;
@@ -1410,10 +1703,26 @@ function shrink_node_memcgs(pgdat: pglist_data, sc: scan_control): void {
 		}
 
 		shrink_lruvec(lruvec, sc);
-	} while ((memcg = mem_cgroup_iter(target_memcg, memcg, null)));
+
+		/* enough: the next reclaim goes on after this group */
+		if (partial && sc.nr_reclaimed >= sc.nr_to_reclaim) {
+			mem_cgroup_iter_break(target_memcg, memcg);
+			break;
+		}
+	} while ((memcg = mem_cgroup_iter(target_memcg, memcg, partial)));
 }
 
-/** @reduced no vmpressure; waiting for congestion of a device ends at once, since there is none */
+/** @custom whether shrink_node_memcgs() stops when it has enough, with a walk that all share */
+function walks_in_part(sc: scan_control): boolean {
+	if (current_is_kswapd())
+		return false;
+	if (applied(MM_VMSCAN_RESTORE_INCREMENTAL_CGROUP_ITERATION /* b82b530740b9, v6.11 */))
+		return !sc.memcg_full_walk;
+	return !applied(MM_VMSCAN_DO_NOT_SHARE_CGROUP_ITERATION_BETWEEN_RECLAIMERS
+		/* 1ba6fc9af35b, v5.4 */);
+}
+
+/** @ported v5.10; but for vmpressure and hibernation */
 function shrink_node(pgdat: pglist_data, sc: scan_control): void {
 	const target_lruvec = mem_cgroup_lruvec(sc.target_mem_cgroup, pgdat);
 	const task = current();
@@ -1481,9 +1790,12 @@ function shrink_node(pgdat: pglist_data, sc: scan_control): void {
 
 			const anon = node_page_state(pgdat, NR_INACTIVE_ANON);
 
-			sc.file_is_tiny = file + free <= total_high_wmark &&
-				!(sc.may_deactivate & DEACTIVATE_ANON) &&
-				Math.trunc(anon / 2 ** sc.priority) !== 0;
+			sc.file_is_tiny = file + free <= total_high_wmark;
+			/* else each group looks at its own anonymous pages */
+			if (applied(MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT
+			    /* b91ac374346b, v5.5 */))
+				sc.file_is_tiny &&= !(sc.may_deactivate & DEACTIVATE_ANON) &&
+					Math.trunc(anon / 2 ** sc.priority) !== 0;
 		}
 
 		shrink_node_memcgs(pgdat, sc);
@@ -1542,14 +1854,24 @@ function compaction_ready(zone: zone, sc: scan_control): boolean {
 	return zone_watermark_ok_safe(zone, 0, watermark, sc.reclaim_idx);
 }
 
-/** @reduced no soft limits, no cpusets, no buffer heads that could pin low memory */
+/** @ported v5.10; but for the soft limit */
 function shrink_zones(zonelist: zonelist, sc: scan_control): void {
+	const orig_mask = sc.gfp_mask;
 	let last_pgdat = 0 as pglist_data;
-	let z = first_zones_zonelist(zonelist, sc.reclaim_idx, sc.nodemask);
 
+	/* they pin low memory, though their pages lie in high memory */
+	if (buffer_heads_over_limit) {
+		sc.gfp_mask |= __GFP_HIGHMEM;
+		sc.reclaim_idx = gfp_zone(sc.gfp_mask);
+	}
+
+	let z = first_zones_zonelist(zonelist, sc.reclaim_idx, sc.nodemask);
 	for (let zone; (zone = zonelist_zone(z));
 	     z = next_zones_zonelist(z + 1, sc.reclaim_idx, sc.nodemask)) {
 		if (!cgroup_reclaim(sc)) {
+			if (!cpuset_zone_allowed(zone, GFP_KERNEL | __GFP_HARDWALL))
+				continue;
+
 			/* enough is free for compaction: no more */
 			if (sc.order > PAGE_ALLOC_COSTLY_ORDER && compaction_ready(zone, sc)) {
 				sc.compaction_ready = true;
@@ -1563,11 +1885,24 @@ function shrink_zones(zonelist: zonelist, sc: scan_control): void {
 		last_pgdat = zone_pgdat[zone];
 		shrink_node(last_pgdat, sc);
 	}
+
+	sc.gfp_mask = orig_mask;
 }
 
 /** @ported v5.10 */
 function snapshot_refaults(target_memcg: mem_cgroup, pgdat: pglist_data): void {
 	const target_lruvec = mem_cgroup_lruvec(target_memcg, pgdat);
+
+	if (!applied(MM_VMSCAN_DETECT_FILE_THRASHING_AT_THE_RECLAIM_ROOT
+	    /* b910718a948a, v5.5 */)) {
+		let memcg = mem_cgroup_iter(target_memcg, 0 as mem_cgroup, null);
+		do {
+			const lruvec = mem_cgroup_lruvec(memcg, pgdat);
+			refaults[lruvec * 2 + 1] =
+				lruvec_page_state_local(lruvec, WORKINGSET_ACTIVATE_FILE);
+		} while ((memcg = mem_cgroup_iter(target_memcg, memcg, null)));
+		return;
+	}
 
 	refaults[target_lruvec * 2] =
 		lruvec_page_state(target_lruvec, WORKINGSET_ACTIVATE_ANON);
@@ -1578,7 +1913,7 @@ function snapshot_refaults(target_memcg: mem_cgroup, pgdat: pglist_data): void {
 /**
  * Direct reclaim, at rising priority, until there is enough.
  * @returns pages reclaimed; 0 says out of memory
- * @ported v5.10
+ * @ported v5.10; but for vmpressure
  */
 function do_try_to_free_pages(zonelist: zonelist, sc: scan_control): number {
 	const initial_priority = sc.priority;
@@ -1625,6 +1960,14 @@ function do_try_to_free_pages(zonelist: zonelist, sc: scan_control): number {
 		/* compaction may have room enough now: not out of memory */
 		if (sc.compaction_ready)
 			return 1;
+
+		/* Others may have moved the shared walk on: go all the way before giving up. */
+		if (!sc.memcg_full_walk && applied(MM_VMSCAN_RESTORE_INCREMENTAL_CGROUP_ITERATION
+		    /* b82b530740b9, v6.11 */)) {
+			sc.priority = initial_priority;
+			sc.memcg_full_walk = true;
+			continue;
+		}
 
 		/*
 		 * Whether active pages are aged is decided for the whole node; where that was wrong
@@ -1696,8 +2039,7 @@ function allow_direct_reclaim(pgdat: pglist_data): boolean {
 /**
  * Stall while the reserves for the memory that reclaim itself needs are half gone.
  * @returns whether a fatal signal came meanwhile, so that nobody is to be killed for memory
- * @reduced the wait is a run of kswapd, after which the node is balanced or given up; a caller that
- * may not enter a file system waits for as long as the others
+ * @ported v5.10
  */
 function throttle_direct_reclaim(gfp_mask: gfp_t, zonelist: zonelist, nodemask: number): boolean {
 	const task = current();
@@ -1727,10 +2069,27 @@ function throttle_direct_reclaim(gfp_mask: gfp_t, zonelist: zonelist, nodemask: 
 
 	count_vm_event(PGSCAN_DIRECT_THROTTLE);
 
-	while (!allow_direct_reclaim(pgdat) && kswapd_wanted[pgdat] === KSWAPD_WOKEN)
-		kswapd(pgdat);
+	/* who may not enter a file system can hold what kswapd waits for: a second, no more */
+	wait_on_pfmemalloc(pgdat, (gfp_mask & __GFP_FS) ? 0 : HZ);
 
 	return fatal_signal_pending(task);
+}
+
+/**
+ * @custom wait_event_killable() and wait_event_interruptible_timeout() of pgdat->pfmemalloc_wait,
+ * for allow_direct_reclaim(): who sleeps lets kswapd run, which ends with the node balanced or
+ * given up, in no time that a timeout could measure
+ * @param _timeout in jiffies; 0 for none
+ */
+function wait_on_pfmemalloc(pgdat: pglist_data, _timeout: number): void {
+	pfmemalloc_wait[pgdat]++;
+	while (!allow_direct_reclaim(pgdat) && kswapd_wanted[pgdat] === KSWAPD_WOKEN)
+		kswapd(pgdat);
+	pfmemalloc_wait[pgdat]--;
+}
+
+/** @custom wake_up_all(&pgdat->pfmemalloc_wait): they look again when kswapd is done */
+function wake_up_pfmemalloc(_pgdat: pglist_data): void {
 }
 
 /**
@@ -1863,10 +2222,14 @@ function clear_pgdat_congested(pgdat: pglist_data): void {
 	pgdat_flags[pgdat] &= ~(1 << PGDAT_DIRTY | 1 << PGDAT_WRITEBACK);
 }
 
-/** @reduced nobody sleeps on pfmemalloc_wait: who is throttled runs kswapd instead */
+/** @ported v5.10 */
 function prepare_kswapd_sleep(
 	pgdat: pglist_data, order: number, highest_zoneidx: number,
 ): boolean {
+	/* else they would wait for a kswapd that sleeps */
+	if (pfmemalloc_wait[pgdat])
+		wake_up_pfmemalloc(pgdat);
+
 	/* too many failures: who needs memory reclaims it himself */
 	if (kswapd_failures[pgdat] >= MAX_RECLAIM_RETRIES)
 		return true;
@@ -1906,7 +2269,7 @@ function kswapd_shrink_node(pgdat: pglist_data, sc: scan_control): boolean {
 /**
  * kswapd's work: reclaim until a zone up to highest_zoneidx is balanced.
  * @returns the order that it stopped at
- * @reduced no soft limits, no kcompactd, no freezer, no buffer heads over their limit
+ * @ported v5.10; but for the soft limit
  */
 function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: number): number {
 	const task = current();
@@ -1942,6 +2305,17 @@ function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: numbe
 
 			sc.reclaim_idx = highest_zoneidx;
 
+			/* the highest zone, where the pages of buffers lie */
+			if (buffer_heads_over_limit) {
+				for (let i = MAX_NR_ZONES - 1; i >= 0; i--) {
+					if (!managed_zone(node_zone(pgdat, i)))
+						continue;
+
+					sc.reclaim_idx = i;
+					break;
+				}
+			}
+
 			/* memory itself is short: the boost can wait */
 			const balanced = pgdat_balanced(pgdat, sc.order, highest_zoneidx);
 			if (!balanced && nr_boost_reclaim) {
@@ -1972,6 +2346,12 @@ function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: numbe
 			if (kswapd_shrink_node(pgdat, sc))
 				raise_priority = false;
 
+			if (pfmemalloc_wait[pgdat] && allow_direct_reclaim(pgdat))
+				wake_up_pfmemalloc(pgdat);
+
+			if (try_to_freeze() || kthread_should_stop(task))
+				break;
+
 			nr_reclaimed = sc.nr_reclaimed - nr_reclaimed;
 			nr_boost_reclaim -= Math.min(nr_boost_reclaim, nr_reclaimed);
 
@@ -1995,6 +2375,9 @@ function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: numbe
 			const zone = node_zone(pgdat, i);
 			watermark_boost[zone] -= Math.min(watermark_boost[zone], zone_boosts[i]!);
 		}
+
+		/* a boost says that blocks were mixed: compaction may undo that */
+		wakeup_kcompactd(pgdat, pageblock_order, highest_zoneidx);
 	}
 
 	snapshot_refaults(0 as mem_cgroup, pgdat);
@@ -2065,11 +2448,14 @@ export function kswapd(pgdat: pglist_data): void {
 	kswapd_wanted[pgdat] = KSWAPD_SLEEPS;
 }
 
-/** @reduced no cpusets, and no kcompactd to wake instead */
+/** @ported v5.10 */
 export function wakeup_kswapd(
 	zone: zone, gfp_flags: gfp_t, order: number, highest_zoneidx: number,
 ): void {
 	if (!managed_zone(zone))
+		return;
+
+	if (!cpuset_zone_allowed(zone, gfp_flags))
 		return;
 
 	const pgdat = zone_pgdat[zone];
@@ -2087,35 +2473,41 @@ export function wakeup_kswapd(
 	/* given up, or balanced */
 	if (kswapd_failures[pgdat] >= MAX_RECLAIM_RETRIES ||
 	    (pgdat_balanced(pgdat, order, highest_zoneidx) &&
-	     !pgdat_watermark_boosted(pgdat, highest_zoneidx)))
+	     !pgdat_watermark_boosted(pgdat, highest_zoneidx))) {
+		/* enough is free, so it is fragmented: a caller that can compact does so itself */
+		if (!(gfp_flags & __GFP_DIRECT_RECLAIM))
+			wakeup_kcompactd(pgdat, order, highest_zoneidx);
 		return;
+	}
 
 	trace_mm_vmscan_wakeup_kswapd(node_id[pgdat], highest_zoneidx, order, gfp_flags);
 	kswapd_wanted[pgdat] = KSWAPD_WOKEN;
 }
 
 /**
- * Start the node's kswapd, asleep; it runs in kswapd().
- * @reduced no CPU is preferred, and there is memory for the thread
+ * Start the node's kswapd, asleep; it runs in kswapd(). kthread_create() has a task for it: nobody
+ * else runs yet.
+ * @returns 0
+ * @ported v5.10
  */
-export function kswapd_run(nid: number): void {
+export function kswapd_run(nid: number): number {
 	const pgdat = NODE_DATA(nid);
 
 	if (kswapd_task[pgdat])
-		return;
+		return 0;
 
 	const tsk = kthread_create(`kswapd${nid}`);
-	task_flags[tsk] |= PF_MEMALLOC | PF_KSWAPD;
-	kswapd_task[pgdat] = tsk;
+	/* what kswapd() itself does first */
+	task_flags[tsk] |= PF_MEMALLOC | PF_SWAPWRITE | PF_KSWAPD;
 	kswapd_order[pgdat] = 0;
 	highest_zoneidx_wanted[pgdat] = MAX_NR_ZONES;
+	kswapd_task[pgdat] = tsk;
+	return 0;
 }
 
-/**
- * Start kswapd on every node; init runs already.
- * @reduced swap_setup() is called by mm_boot()
- */
+/** Start kswapd on every node; init runs already. @ported v5.10 */
 export function kswapd_init(): void {
+	swap_setup();
 	for (let nid = 0; nid < nr_online_nodes.v; nid++)
 		kswapd_run(nid);
 }

@@ -13,6 +13,7 @@ import { mem_cgroup_handle_over_high } from '../mm/memcontrol.ts';
 import { EXIT_ZOMBIE, PF_KTHREAD, tasks, type task_struct } from '../mm/mm_types.ts';
 import { first_online_pgdat, next_online_pgdat, pgdats } from '../mm/mmzone.ts';
 import { oomHandler } from '../mm/oom_kill.ts';
+import { wb_workfn } from '../mm/page-writeback.ts';
 import { kswapd } from '../mm/vmscan.ts';
 import { BlockedError, MachineError, PanicError, StepBudgetError } from './errors.ts';
 
@@ -136,11 +137,12 @@ export function exitTask(code: number): void {
 		throw new BlockedError('what the interrupted statement holds, to exit');
 }
 
-/** kswapd of every node that was woken runs until it sleeps again. */
-export function runKswapd(): void {
+/** kswapd of every node that was woken runs until it sleeps again, then the flusher. */
+export function runKthreads(): void {
 	for (let pgdat = first_online_pgdat(); pgdat; pgdat = next_online_pgdat(pgdat))
 		if (pgdats.kswapd_wanted[pgdat] === 1)
 			kswapd(pgdat);
+	wb_workfn();
 }
 
 /*
@@ -153,7 +155,7 @@ export function returnToUser(): boolean {
 	if (tasks.memcg_nr_pages_over_high[task])
 		mem_cgroup_handle_over_high();
 	if (depth.v <= 1)
-		runKswapd();
+		runKthreads();
 	return tasks.sigkill[task] === 0;
 }
 
@@ -214,7 +216,7 @@ export function runStatement<T>(
 		if (nested)
 			resume(outer, outerCpu);
 		else
-			runKswapd();
+			runKthreads();
 	}
 }
 

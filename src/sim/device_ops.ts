@@ -2,7 +2,8 @@
 /* Devices that watch a task's memory, as the language has them: made, and used, by their names. */
 import { PAGE_SIZE } from '../arch/page.ts';
 import { WouldBlock } from '../lib/bug.ts';
-import { EBUSY, EFAULT, EINVAL, ENOENT, ENOMEM } from '../lib/errno.ts';
+import { applied, MM_RMAP_UPDATE_TO_NEW_MMU_NOTIFIER_SEMANTIC_V2 } from '../lib/commits.ts';
+import { EBUSY, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM } from '../lib/errno.ts';
 import { devices, type device } from '../kvm/device_pt.ts';
 import { amd_iommu_bind_pasid, iommu_access } from '../kvm/iommu_v2.ts';
 import { openPinCache, openZapper, pinPages, unpinPages, zapperAccess } from '../kvm/pins.ts';
@@ -21,6 +22,9 @@ export function createDevice(
 ): Device {
 	if (findDevice(name))
 		throw new MachineError(`${kind} ${name}`, EBUSY);
+	/* What kernels before it tell of a page, interval notifiers are not told. */
+	if (kind === 'mirror' && !applied(MM_RMAP_UPDATE_TO_NEW_MMU_NOTIFIER_SEMANTIC_V2))
+		throw new MachineError(`${kind} ${name}`, ENODEV);
 	const made = task.run(`${kind} ${name}`, () => {
 		const mm = tasks.mm[task.row];
 

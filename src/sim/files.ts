@@ -4,9 +4,11 @@ import { EACCES, EINVAL, ENOENT, ESRCH } from '../lib/errno.ts';
 import { find_task_by_vpid } from '../mm/fork.ts';
 import { fault_around_bytes, fault_around_bytes_set } from '../mm/memory.ts';
 import type { task_struct } from '../mm/mm_types.ts';
+import { page_idle_bitmap_read, page_idle_bitmap_write } from '../mm/page_idle.ts';
 import { cgroupFile } from './cgroupfs.ts';
+import { blockFile } from './disks.ts';
 import { MachineError } from './errors.ts';
-import { kpagecgroupBytes, kpagecountBytes, kpageflagsBytes } from './pageinfo.ts';
+import { kpagecgroupBytes, kpagecountBytes, kpageflagsBytes, pageFileBytes } from './pageinfo.ts';
 import { PID_FILES, PROC_FILES } from './procfs.ts';
 import { vmSysctl } from './sysctl.ts';
 import { traceFile } from './tracefs.ts';
@@ -17,9 +19,16 @@ export interface VirtualFile {
 	readonly read?: () => string | number;
 	/** Bytes of a binary file; fewer at its end. */
 	readonly bytes?: (offset: number, length: number) => Uint8Array;
+	/** Length of a binary file. */
+	readonly size?: () => number;
+	/** Bytes to a binary file: 0 or -errno. */
+	readonly writeBytes?: (offset: number, bytes: Uint8Array) => number;
 	/** 0 or -errno. */
 	readonly write?: (text: string) => number;
 }
+
+/** mm/page_idle.c: a bit for each page */
+export const PAGE_IDLE_BITMAP = '/sys/kernel/mm/page_idle/bitmap';
 
 const faultAroundBytes: VirtualFile = {
 	read: () => `${fault_around_bytes.v}\n`,
@@ -29,10 +38,23 @@ const faultAroundBytes: VirtualFile = {
 	},
 };
 
+const ofPages = (bytes: (offset: number, length: number) => Uint8Array): VirtualFile =>
+	({ bytes, size: () => pageFileBytes() });
+
+/* To look at its words changes the machine: it takes the accessed bits of pages that are idle. */
+const pageIdleBitmap: VirtualFile = {
+	bytes: (offset, length) => {
+		const buf = new Uint8Array(length);
+		return buf.subarray(0, Math.max(0, page_idle_bitmap_read(buf, offset)));
+	},
+	writeBytes: (offset, bytes) => Math.min(0, page_idle_bitmap_write(bytes, offset)),
+};
+
 const BINARY: Readonly<Record<string, VirtualFile>> = {
-	'/proc/kpageflags': { bytes: kpageflagsBytes },
-	'/proc/kpagecount': { bytes: kpagecountBytes },
-	'/proc/kpagecgroup': { bytes: kpagecgroupBytes },
+	'/proc/kpageflags': ofPages(kpageflagsBytes),
+	'/proc/kpagecount': ofPages(kpagecountBytes),
+	'/proc/kpagecgroup': ofPages(kpagecgroupBytes),
+	[PAGE_IDLE_BITMAP]: pageIdleBitmap,
 };
 
 const CGROUP = '/sys/fs/cgroup/';
@@ -48,6 +70,8 @@ function lookUp(path: string, reader: task_struct): VirtualFile | number {
 		return traceFile(path.replace(TRACING, ''));
 	if (path === '/sys/kernel/debug/fault_around_bytes')
 		return faultAroundBytes;
+	if (path.startsWith('/sys/block/'))
+		return blockFile(path) ?? -ENOENT;
 	if (Object.hasOwn(BINARY, path))
 		return BINARY[path]!;
 	if (Object.hasOwn(PROC_FILES, path))
@@ -97,6 +121,29 @@ export function readBytes(
 	if (!Number.isInteger(offset / WORD) || !Number.isInteger(length / WORD) || offset < 0)
 		throw new MachineError(path, EINVAL);
 	return file.bytes(offset, length);
+}
+
+/**
+ * A file whole, one of words as its bytes.
+ * @throws MachineError; EINVAL for one whose size nobody knows
+ */
+export function readWhole(path: string, reader: task_struct): string | Uint8Array {
+	const { bytes, size } = open(path, reader);
+
+	if (!bytes)
+		return readText(path, reader);
+	if (!size)
+		throw new MachineError(path, EINVAL);
+	return bytes(0, size());
+}
+
+/** Write words to a binary file; 0 or -errno. */
+export function writeBytes(
+	path: string, writer: task_struct, offset: number, bytes: Uint8Array,
+): number {
+	const file = lookUp(path, writer);
+
+	return typeof file === 'number' ? file : file.writeBytes?.(offset, bytes) ?? -EACCES;
 }
 
 /** Write a file; 0 or -errno. */

@@ -5,7 +5,8 @@
  */
 import { mmu_pcid, tlb_entries } from '../arch/mmu.ts';
 import { PAGE_SIZE, PGDIR_SIZE, PMD_SIZE, PTRS_PER_PTE, PUD_SIZE } from '../arch/page.ts';
-import { pte_dirty, pte_none, pte_pfn, pte_present, pte_write } from '../arch/pgtable.ts';
+import { NX_HI, pte_dirty, pte_none, pte_pfn, pte_present, pte_write } from '../arch/pgtable.ts';
+import { _PAGE_PRESENT } from '../arch/pgtable_types.ts';
 import { FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
 import { non_swap_entry, pte_to_swp_entry, swp_entry } from '../arch/swap.ts';
 import { TLB_NR_DYN_ASIDS, cpu_tlbstate, mm_contexts, tlb_ubcs } from '../arch/tlb.ts';
@@ -21,6 +22,7 @@ import { SHMEM_AOPS, SWAP_AOPS } from '../mm/a_ops.ts';
 import { bdevs, blk_pending, blkdev_ram_pages } from '../mm/blkdev.ts';
 import { current, nr_cpu_ids, smp_processor_id } from '../mm/current.ts';
 import { cpu_curr } from '../mm/fork.ts';
+import { is_data_mapping, is_exec_mapping, is_stack_mapping } from '../mm/internal.ts';
 import { mem_cgroup_from_id } from '../mm/memcontrol.ts';
 import { MEMCG_NR_STAT, MEMCG_SWAP, cgroups, mem_cgroup_per_nodes, memcg_stocks, memcgs,
 	page_counters, swap_cgroup_ids, ROOT_MEM_CGROUP, type cgroup, type mem_cgroup_per_node,
@@ -28,10 +30,12 @@ import { MEMCG_NR_STAT, MEMCG_SWAP, cgroups, mem_cgroup_per_nodes, memcg_stocks,
 import { follow_pte, is_zero_pfn } from '../mm/memory.ts';
 import { page_lru } from '../mm/mm_inline.ts';
 import { EXIT_ZOMBIE, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, NR_MM_COUNTERS,
-	PAGE_MAPPING_ANON, PF_KSWAPD, PF_MEMALLOC, address_spaces, anon_vmas, avcs, files, mms,
-	pages, tasks, vmas, type address_space, type anon_vma, type anon_vma_chain, type mem_cgroup,
-	type mm_struct, type page, type task_struct, type vm_area_struct } from '../mm/mm_types.ts';
+	PAGE_MAPPING_ANON, PF_KSWAPD, PF_MEMALLOC, VM_EXEC, VM_LOCKED, VM_READ, VM_SHARED, VM_WRITE,
+	address_spaces, anon_vmas, avcs, files, mms, pages, tasks, vmas, type address_space,
+	type anon_vma, type anon_vma_chain, type mem_cgroup, type mm_struct, type page,
+	type task_struct, type vm_area_struct } from '../mm/mm_types.ts';
 import { find_vma, validate_mm } from '../mm/mmap.ts';
+import { mmu_interval_notifiers, mmu_notifiers } from '../mm/mmu_notifier.ts';
 import { CPU_PAGEVECS, MAX_NR_ZONES, MAX_NUMNODES, MAX_ORDER, MIGRATE_PCPTYPES, MIGRATE_TYPES,
 	NODE_DATA, NR_ANON_MAPPED, NR_CPUS, NR_FILE_DIRTY, NR_FILE_MAPPED, NR_FILE_PAGES,
 	NR_FREE_PAGES, NR_ISOLATED_ANON, NR_ISOLATED_FILE, NR_LRU_BASE, NR_LRU_LISTS, NR_MLOCK,
@@ -40,9 +44,10 @@ import { CPU_PAGEVECS, MAX_NR_ZONES, MAX_NUMNODES, MAX_ORDER, MIGRATE_PCPTYPES, 
 	lru_names, lruvecs, next_zone, nr_online_nodes, pagevecs, pgdats, zone_name, zones,
 	type lruvec, type pagevec, type zone } from '../mm/mmzone.ts';
 import { PG_dirty, PG_locked, PG_lru, PG_mlocked, PG_reserved, PG_swapbacked, PG_writeback,
-	PageAnon, PageBuddy, PageLRU, PageSwapBacked, PageSwapCache, PageTable, anon_vma_pointer,
-	mapping_pointer, page_has_type } from '../mm/page_flags.ts';
+	PageAnon, PageBuddy, PageDirty, PageLRU, PageSwapBacked, PageSwapCache, PageTable,
+	anon_vma_pointer, mapping_pointer, page_has_type } from '../mm/page_flags.ts';
 import { max_pfn } from '../mm/page_alloc.ts';
+import { mapping_can_writeback } from '../mm/page-writeback.ts';
 import { linear_page_index } from '../mm/pagemap.ts';
 import { radix_to_swp_entry } from '../mm/shmem.ts';
 import { COUNT_CONTINUED, SWAP_HAS_CACHE, SWAP_MAP_BAD, SWAP_MAP_SHMEM, SWAP_SLOTS_CACHE_SIZE,
@@ -51,7 +56,7 @@ import { COUNT_CONTINUED, SWAP_HAS_CACHE, SWAP_MAP_BAD, SWAP_MAP_SHMEM, SWAP_SLO
 import { swp_swapcount } from '../mm/swapfile.ts';
 import { node_stat_name, zone_stat_name } from '../mm/vmstat.ts';
 import { statementDepth } from './actors.ts';
-import { checkKvm, countKvmPages } from './invariants_kvm.ts';
+import { checkKvm, kvmHolds, countKvmPages } from './invariants_kvm.ts';
 
 const { next: list_next } = list_heads;
 const { flags: page_flags, _refcount, _mapcount, mapping: page_mapping, mem_cgroup: page_memcg,
@@ -223,6 +228,7 @@ function countEntry(
 		return;
 	}
 	const page = pte_pfn(pte) as page;
+	checkRights(vma, address, pte, ram[ptep + 1]!);
 	if (is_zero_pfn(page))
 		return;
 	if (page >= max_pfn.v)
@@ -244,6 +250,30 @@ function countEntry(
 	}
 	equal('rmap', () => `index of ${where()}`, pages.index[page],
 		linear_page_index(vma, address));
+}
+
+/*
+ * rights: an entry lets nobody do what its area forbids; of a private mapping it is writable only
+ * where nobody else has the page, of a file on a disk only where the page is dirty.
+ */
+function checkRights(vma: vm_area_struct, address: number, pte: number, high: number): void {
+	const flags = vmas.vm_flags[vma], page = pte_pfn(pte) as page;
+	const where = (): string => `page ${page} at 0x${address.toString(16)} of vma ${vma}`;
+
+	if ((flags & VM_EXEC) === 0 && (pte & _PAGE_PRESENT) && (high & NX_HI) === 0)
+		fail('rights', `${where()} can be executed`);
+	if ((flags & (VM_READ | VM_WRITE | VM_EXEC)) === 0 && (pte & _PAGE_PRESENT))
+		fail('rights', `${where()} can be accessed`);
+	if (!pte_write(pte))
+		return;
+	if (!(flags & VM_WRITE))
+		fail('rights', `${where()} is writable`);
+	if (is_zero_pfn(page))
+		fail('rights', `${where()} is writable, the page of zeros`);
+	if (!(flags & VM_SHARED) && (!PageAnon(page) || _mapcount[page] !== 0))
+		fail('rights', `${where()} is writable, and private to ${_mapcount[page] + 1}`);
+	if (flags & VM_SHARED && mapping_can_writeback(mapping_pointer(page)) && !PageDirty(page))
+		fail('rights', `${where()} is writable though the page is clean`);
 }
 
 /* Whether a node's parents lead to the root. */
@@ -681,8 +711,10 @@ function checkMemcgs(ofMemcg: Float64Array, charged: Float64Array): void {
 					one * NR_CPUS * MEMCG_NR_STAT + cpu * MEMCG_NR_STAT +
 						MEMCG_SWAP]!;
 		}
-		equal('memcg', `memory.current of memcg ${memcg}, in pages`,
-			page_counters.usage[memcgs.memory[memcg]], usage);
+		/* mem_cgroup_migrate() charges the root too, which nobody takes off again */
+		const kept = page_counters.usage[memcgs.memory[memcg]];
+		if (memcg !== ROOT_MEM_CGROUP || kept < usage)
+			equal('memcg', `memory.current of memcg ${memcg}, in pages`, kept, usage);
 		equal('memcg', `memory.swap.current of memcg ${memcg}, in pages`,
 			page_counters.usage[memcgs.swap[memcg]], swap);
 		equal('memcg', `MEMCG_SWAP of memcg ${memcg}`,
@@ -712,7 +744,12 @@ function checkMemcgItem(
 				onNode += mem_cgroup_per_nodes.lruvec_stat_cpu[
 					pnOf(one) * NR_CPUS * items + cpu * items + item]!;
 		}
-		equal('memcg', () => `${what()} on node ${nid}`, onNode, countedOnNode);
+		/*
+		 * A page of the swap cache is not counted here, but when it migrates it is taken
+		 * off the one node and added to the other: migrate_page_move_mapping().
+		 */
+		if (item !== NR_FILE_PAGES || nodes === 1)
+			equal('memcg', () => `${what()} on node ${nid}`, onNode, countedOnNode);
 		counted += countedOnNode;
 	}
 	for (const one of below)
@@ -849,6 +886,90 @@ function checkTasks(): void {
 	}
 }
 
+/*
+ * mm: what an mm counts of its areas, and who holds it. A migrating mremap(MREMAP_DONTUNMAP) leaves
+ * locked_vm higher than it is.
+ */
+function checkMms(): void {
+	const holders = new Map<mm_struct, number>();
+	const hold = (mm: mm_struct): void => {
+		if (mm)
+			holders.set(mm, (holders.get(mm) ?? 0) + 1);
+	};
+
+	for (const task of live(tasks)) {
+		/* lazily, by one that has none of its own; and by a victim until it is gone */
+		if (!tasks.mm[task])
+			hold(tasks.active_mm[task]);
+		hold(tasks.oom_mm[task]);
+	}
+	for (const notifier of live(mmu_notifiers))
+		hold(mmu_notifiers.mm[notifier]);
+	for (const notifier of live(mmu_interval_notifiers))
+		hold(mmu_interval_notifiers.mm[notifier]);
+	kvmHolds(hold);
+	for (const mm of live(mms)) {
+		equal('mm', `mm_count of mm ${mm}`, mms.mm_count[mm],
+			(holders.get(mm) ?? 0) + (mms.mm_users[mm] ? 1 : 0));
+		if (!mms.mm_users[mm])
+			continue;
+		let total = 0, data = 0, exec = 0, stack = 0, locked = 0;
+		for (let vma = mms.mmap[mm]; vma; vma = vmas.vm_next[vma]) {
+			const nr = (vmas.vm_end[vma] - vmas.vm_start[vma]) / PAGE_SIZE;
+			const flags = vmas.vm_flags[vma];
+			total += nr;
+			exec += is_exec_mapping(flags) ? nr : 0;
+			stack += !is_exec_mapping(flags) && is_stack_mapping(flags) ? nr : 0;
+			data += !is_exec_mapping(flags) && !is_stack_mapping(flags) &&
+				is_data_mapping(flags) ? nr : 0;
+			locked += flags & VM_LOCKED ? nr : 0;
+		}
+		equal('mm', `total_vm of mm ${mm}`, mms.total_vm[mm], total);
+		equal('mm', `data_vm of mm ${mm}`, mms.data_vm[mm], data);
+		equal('mm', `exec_vm of mm ${mm}`, mms.exec_vm[mm], exec);
+		equal('mm', `stack_vm of mm ${mm}`, mms.stack_vm[mm], stack);
+		if (mms.locked_vm[mm] < locked)
+			equal('mm', `locked_vm of mm ${mm}`, mms.locked_vm[mm], locked);
+	}
+}
+
+/* anon_vma: references, children and areas of each */
+function checkAnonVmas(): void {
+	const refs = new Map<anon_vma, number>();
+	const children = new Map<anon_vma, number>();
+	const areas = new Map<anon_vma, number>();
+	const count = (map: Map<anon_vma, number>, of: anon_vma): void => {
+		map.set(of, (map.get(of) ?? 0) + 1);
+	};
+
+	for (const one of live(anon_vmas)) {
+		/* that of its tree, and one of the root for each other that uses its lock */
+		if (anon_vmas.rb_root[one])
+			count(refs, one);
+		if (anon_vmas.root[one] !== one)
+			count(refs, anon_vmas.root[one]);
+		/* a root is its own child */
+		if (anon_vmas.rb_root[one])
+			count(children, anon_vmas.parent[one]);
+	}
+	/* one that nobody uses has lost its areas, but not the pointer to them */
+	for (const mm of live(mms))
+		for (let vma = mms.mm_users[mm] ? mms.mmap[mm] : 0 as vm_area_struct; vma;
+			vma = vmas.vm_next[vma])
+			if (vmas.anon_vma[vma])
+				count(areas, vmas.anon_vma[vma]);
+	for (const one of live(anon_vmas)) {
+		const own = children.get(one) ?? 0, active = areas.get(one) ?? 0;
+		equal('anon_vma', `refcount of anon_vma ${one}`, anon_vmas.refcount[one],
+			refs.get(one) ?? 0);
+		equal('anon_vma', `num_children of anon_vma ${one}`, anon_vmas.num_children[one],
+			own);
+		equal('anon_vma', `num_active_vmas of anon_vma ${one}`,
+			anon_vmas.num_active_vmas[one], active);
+		equal('anon_vma', `degree of anon_vma ${one}`, anon_vmas.degree[one], own + active);
+	}
+}
+
 /**
  * Hold the machine against itself; between two statements only.
  * @throws InvariantError with the first invariant that does not hold, and of what
@@ -863,6 +984,8 @@ export function checkInvariants(): void {
 		checkCounters(census);
 		checkTlb();
 		checkTasks();
+		checkMms();
+		checkAnonVmas();
 		checkKvm(fail);
 	} catch (error) {
 		/* An assertion of a port met on the way is an answer too. */

@@ -25,7 +25,7 @@ import { kvm_module } from '../kvm/x86.ts';
 import { nr_cpu_ids } from '../mm/current.ts';
 import { follow_pte } from '../mm/memory.ts';
 import { GUP_PIN_COUNTING_BIAS } from '../mm/mm.ts';
-import { mms, pages } from '../mm/mm_types.ts';
+import { mms, pages, type mm_struct } from '../mm/mm_types.ts';
 
 type Fail = (invariant: string, what: string) => never;
 
@@ -262,6 +262,14 @@ function checkGuestTlb(fail: Fail): void {
 					`${what} as writable, the tables have it read-only`);
 		}
 	}
+}
+
+/** Each mm that a VM or a device holds, as often as it does. */
+export function kvmHolds(hold: (mm: mm_struct) => void): void {
+	for (const kvm of live(kvms))
+		hold(kvms.mm[kvm]);
+	for (const device of live(devices))
+		hold(devices.mm[device]);
 }
 
 /** Hold KVM against itself and the address spaces of its tasks. */

@@ -13,11 +13,10 @@ import { hash as arenaHash, restore as restoreArena, snapshot as takeSnapshot }
 	from '../lib/snapshot.ts';
 import { global_f64, global_s32 } from '../lib/struct.ts';
 import { notifier_log_written } from '../kvm/notifier_log.ts';
-import { BLKDEV_RAM, blkdev_add } from '../mm/blkdev.ts';
 import { ROOT_CGROUP, cgroup_get_from_path, cgroup_mkdir, cgroup_rmdir } from '../mm/cgroup.ts';
 import { current, nr_cpu_ids, smp_processor_id } from '../mm/current.ts';
 import { FAULT_OOM, FAULT_SIGKILL, FAULT_WOULD_BLOCK, fault_result } from '../mm/fault.ts';
-import { find_task_by_vpid, init_task } from '../mm/fork.ts';
+import { exec_init, find_task_by_vpid, init_task } from '../mm/fork.ts';
 import { ram_bytes } from '../mm/fs.ts';
 import { GFP_KERNEL } from '../mm/gfp.ts';
 import { ROOT_MEM_CGROUP, type cgroup } from '../mm/memcontrol_types.ts';
@@ -29,19 +28,21 @@ import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../mm/mremap.ts'
 import { MAX_NUMNODES, NR_CPUS, nr_online_nodes } from '../mm/mmzone.ts';
 import { max_pfn } from '../mm/page_alloc.ts';
 import { lru_add_drain_all } from '../mm/swap.ts';
-import { mkswap, swapon } from '../mm/swapfile.ts';
 import { try_to_free_mem_cgroup_pages } from '../mm/vmscan.ts';
 import { actorsInit, exitTask, returnToUser, runStatement, statementDepth, step }
 	from './actors.ts';
 import { task_comm } from './comm.ts';
 import { createDevice, type Device } from './device_ops.ts';
 import { deviceNotifiers, type DeviceKind } from './devices.ts';
+import { SWAP_BYTES_DEFAULT, addSwapDisk, completeIo, disksInit, sys_swapoff, sys_swapon }
+	from './disks.ts';
 import { BlockedError, MachineError, StepBudgetError } from './errors.ts';
-import { hasFile, readBytes, readText, writeText } from './files.ts';
+import { PAGE_IDLE_BITMAP, hasFile, readBytes, readText, readWhole, writeBytes, writeText }
+	from './files.ts';
 import { KPF, PAGEMAP_ENTRY_BYTES, pagemapFrame, type KpfName } from './formats.ts';
 import { traceMark, traceSwitch, traceText } from './ftrace.ts';
 import { checkInvariants } from './invariants.ts';
-import { parseKernel, type Kernel } from './kernels.ts';
+import { kernelChanges, parseKernel, type Kernel } from './kernels.ts';
 import { kpageflags, pagemapWords, pteYoung } from './pageinfo.ts';
 import * as sys from './syscalls.ts';
 import { createVm, type Vm, type VmOptions } from './vm.ts';
@@ -62,6 +63,11 @@ export interface MachineOptions {
 	readonly nodes?: number;
 	/** The kernel, by name (kernels.ts). Default `v5.10.223`. */
 	readonly kernel?: string | Kernel;
+	/**
+	 * When its disks and swap devices do I/O: `now`, as RAM disks; `later`, one request after
+	 * another when somebody waits for one, or by complete(). Default `now`.
+	 */
+	readonly io?: 'now' | 'later';
 	/** Whether it uses PCIDs; without, a switch of tasks empties the TLB. Default no. */
 	readonly pcid?: boolean;
 	/** Seed of the machine's random numbers, any integer. Default 1. */
@@ -71,9 +77,10 @@ export interface MachineOptions {
 	/** Trace events that are on: systems or names. Default those of `vmscan`. */
 	readonly events?: readonly string[];
 }
-const DEFAULTS = {
-	ram: 512 * MiB, swap: 64 * MiB, cpus: 1, nodes: 1, kernel: 'v5.10.223', pcid: false,
-		seed: 1,
+/** What a machine is unless it is told otherwise. */
+export const MACHINE_DEFAULTS = {
+	ram: 512 * MiB, swap: SWAP_BYTES_DEFAULT, cpus: 1, nodes: 1, kernel: 'v5.10.223',
+		pcid: false, io: 'now' as 'now' | 'later', seed: 1,
 	stepBudget: 1e8, events: ['vmscan'],
 } as const;
 
@@ -96,9 +103,23 @@ export interface Memfd {
 export type Prot =
 	string | { readonly read: boolean; readonly write: boolean; readonly exec: boolean };
 
+/** A file on the disk: a descriptor of init. Each task opens it for itself at its first use. */
+export interface DiskFile {
+	readonly fd: number;
+	/** How large it can be. */
+	readonly pages: number;
+}
+
+/** Pages first to last of a file, both 0-based. */
+export interface FileRange {
+	readonly fd: number;
+	readonly first: number;
+	readonly last: number;
+}
+
 export interface MmapOptions {
-	/** Of what file; undefined: anonymous memory. */
-	readonly memfd?: Memfd | { readonly fd: number };
+	/** Of what file, a memfd or one on the disk; undefined: anonymous memory. */
+	readonly memfd?: Memfd | DiskFile | { readonly fd: number };
 	readonly pages: number;
 	readonly prot: Prot;
 	readonly shared: boolean;
@@ -108,7 +129,10 @@ export interface MmapOptions {
 	readonly pgoff?: number;
 }
 
-/** Of the pages of a range, how many are what; the first six as in /proc/kpageflags. */
+/**
+ * Of the pages of a range, how many are what; from `lru` on as in /proc/kpageflags, and of the zero
+ * page nothing.
+ */
 export interface PageCounts {
 	present: number;
 	swapped: number;
@@ -123,6 +147,8 @@ export interface PageCounts {
 	mlocked: number;
 	anon: number;
 	swapcache: number;
+	/** As /proc/kpageflags says, without looking at the accessed bits. */
+	idle: number;
 }
 
 /** The keys of memory.stat that stat() gives unless told otherwise. */
@@ -135,7 +161,12 @@ export const STAT_KEYS: readonly string[] = ['anon', 'file', 'shmem', 'inactive_
 export const ADVICE: Readonly<Record<string, number>> = {
 	normal: 0, random: 1, sequential: 2, willneed: 3, dontneed: 4, free: 8, remove: 9,
 		dontfork: 10,
-	dofork: 11, cold: 20, pageout: 21,
+	dofork: 11, wipeonfork: 18, keeponfork: 19, cold: 20, pageout: 21,
+};
+
+/** What posix_fadvise(2) can be told, by name. */
+export const FADVICE: Readonly<Record<string, number>> = {
+	normal: 0, random: 1, sequential: 2, willneed: 3, dontneed: 4, noreuse: 5,
 };
 
 /* What of the machine no port knows. */
@@ -183,32 +214,27 @@ function checkOptions(o: Required<Omit<MachineOptions, 'kernel'>>): void {
  * @throws RangeError for an option that no machine can have, KernelNameError
  */
 export function boot(options: MachineOptions = {}): Machine {
-	const set = { ...DEFAULTS, ...options };
-	const { ram, swap, cpus, nodes, pcid, seed, stepBudget, events } = set;
+	const set = { ...MACHINE_DEFAULTS, ...options };
+	const { ram, swap, cpus, nodes, pcid, io, seed, stepBudget, events } = set;
 	const kernel = typeof set.kernel === 'string' ? parseKernel(set.kernel) : set.kernel;
 
 	checkOptions(set);
-	mm_boot({ ramBytes: ram, cpus, nodes, commits: kernel.commits, seed, pcid });
+	mm_boot({ ramBytes: ram, cpus, nodes, commits: kernelChanges(kernel), seed, pcid });
+	exec_init();
 	actorsInit(stepBudget);
 	keepKernelName(kernel.name);
+	disksInit(io === 'later');
 	swap_bytes.v = swap;
-	if (swap)
-		addSwap(swap / PAGE_SIZE);
+	if (swap) {
+		refuse('mkswap', addSwapDisk(swap / PAGE_SIZE, 0));
+		refuse('swapon', sys_swapon(0));
+	}
 	for (const name of events)
 		if (!traceSwitch(name, true))
 			throw new RangeError(`no trace event or system of them is called ${name}`);
 	booted.v = 1;
 	present = new Machine(kernel);
 	return present;
-}
-
-/** A RAM disk with swap on it, as /dev/ram0. @throws MachineError if swapon(2) refuses it */
-function addSwap(nrPages: number): void {
-	const bdev = blkdev_add(BLKDEV_RAM, nrPages);
-
-	VM_BUG_ON(!bdev, 'no room for the swap device');
-	refuse('mkswap', mkswap(bdev));
-	refuse('swapon', swapon(bdev, 0));
 }
 
 /* A system call's result, or its errno thrown. */
@@ -351,6 +377,49 @@ export class Task {
 		this.#call('munlock', () => sys.sys_munlock(start, nrPages * PAGE_SIZE));
 	}
 
+	/** mlockall(2), of MCL_* flags: 1 current, 2 future, 4 on fault */
+	mlockall(flags: number): void {
+		this.#call('mlockall', () => sys.sys_mlockall(flags));
+	}
+
+	/** munlockall(2) */
+	munlockall(): void {
+		this.#call('munlockall', () => sys.sys_munlockall());
+	}
+
+	/**
+	 * move_pages(2) of pages of its own to a node.
+	 * @param all those too that others map
+	 * @returns how many were not moved though they could have been
+	 */
+	movePages({ start, pages: nrPages }: Range, node: number, all = false): number {
+		return this.#call('move_pages', () => sys.sys_move_pages(start, nrPages, node,
+			all ? sys.MPOL_MF_MOVE_ALL : sys.MPOL_MF_MOVE));
+	}
+
+	/** pread(2) of pages of a file on the disk, in one call: bytes read. */
+	pread({ fd, first, last }: FileRange): number {
+		return this.#call('pread', () => withFd(fd, (own) => sys.sys_pread(own,
+			(last - first + 1) * PAGE_SIZE, first * PAGE_SIZE)));
+	}
+
+	/** pwrite(2) of whole pages of a file on the disk, in one call, every byte the same. */
+	pwrite({ fd, first, last }: FileRange, value: number): number {
+		return this.#call('pwrite', () => withFd(fd, (own) => sys.sys_pwrite(own,
+			(last - first + 1) * PAGE_SIZE, first * PAGE_SIZE, () => value)));
+	}
+
+	/** posix_fadvise(2) of pages of a file on the disk, or all of it; advice as in FADVICE. */
+	fadvise(file: FileRange | { readonly fd: number }, advice: string): void {
+		const nr = FADVICE[advice];
+		const { first, last } = 'first' in file ? file : { first: 0, last: -1 };
+
+		if (nr === undefined)
+			throw new MachineError(`fadvise ${advice}`, EINVAL);
+		this.#call('fadvise', () => withFd(file.fd, (own) => sys.sys_fadvise(own,
+			first * PAGE_SIZE, (last - first + 1) * PAGE_SIZE, nr)));
+	}
+
 	/** Write its own /proc/self/clear_refs: 1 all, 2 anonymous, 3 files, 4 soft-dirty. */
 	clearRefs(kind = 1): void {
 		refuse('clear_refs',
@@ -428,11 +497,19 @@ function userAccess(what: string, address: number, kind: number): number {
 	}
 }
 
-/* A descriptor of the running task for the file of init's: its own, inherited, or a new one. */
+/*
+ * A descriptor of the running task for the file of init's: its own, inherited, or a new one. A file
+ * on the disk stays open, with the readahead state of whoever opened it, so init's is not shared.
+ */
 function withFd(initFd: number | undefined, body: (fd: number) => number): number {
 	if (initFd === undefined)
 		return body(-1);
 	const file = sys.fget(init_task(), initFd);
+	if (file && sys.isDiskFile(file)) {
+		const own = current() === init_task() ? initFd : sys.fdOfInode(file);
+		const fd = own < 0 ? sys.sys_open_proc_fd(1, initFd) : own;
+		return fd < 0 ? fd : body(fd);
+	}
 	if (file && sys.fget(current(), initFd) === file)
 		return body(initFd);
 	const fd = sys.sys_open_proc_fd(1, initFd);
@@ -543,6 +620,68 @@ export class Machine {
 		return { fd, pages: nrPages };
 	}
 
+	/**
+	 * A file on the disk, made by init: every byte of page n is (n + 1) & 255. It was written,
+	 * and none of its pages is in memory.
+	 */
+	file(_name: string, nrPages: number): DiskFile {
+		const bytes = nrPages * PAGE_SIZE;
+		const fd = refuse('creat', this.init.run('creat', () => sys.sys_creat(bytes)));
+		const call = (what: string, body: () => number): void => {
+			refuse(what, this.init.run(what, body));
+		};
+
+		call('pwrite', () => sys.sys_pwrite(fd, bytes, 0, (pgoff) => pgoff + 1 & 255));
+		call('fsync', () => sys.sys_fsync(fd));
+		call('fadvise', () => sys.sys_fadvise(fd, 0, 0, FADVICE.dontneed!));
+		return { fd, pages: nrPages };
+	}
+
+	/** ftruncate(2) of a memfd or a file, by init. */
+	truncate({ fd }: { readonly fd: number }, nrPages: number): void {
+		refuse('ftruncate', this.init.run('ftruncate',
+			() => sys.sys_ftruncate(fd, nrPages * PAGE_SIZE)));
+	}
+
+	/** fsync(2) by init. */
+	fsync({ fd }: { readonly fd: number }): void {
+		refuse('fsync', this.init.run('fsync', () => sys.sys_fsync(fd)));
+	}
+
+	/** sync(2) by init: all that is dirty is written. */
+	sync(): void {
+		this.init.run('sync', () => sys.sys_sync());
+	}
+
+	/** How many pages of a file are in memory: what mincore(2) of a mapping of it says. */
+	cached({ fd, first, last }: FileRange): number {
+		this.assertPresent();
+		return sys.cachedPages(init_task(), fd, first, last);
+	}
+
+	/** The disks complete up to so many requests, the oldest first: how many they did. */
+	complete(requests: number): number {
+		return this.init.run('complete', () => completeIo(requests));
+	}
+
+	/** A RAM disk /dev/ramN with a swap header, for swapon(). */
+	addSwap(nrPages: number, minor: number): void {
+		refuse(`mkswap /dev/ram${minor}`, this.init.run('mkswap',
+			() => addSwapDisk(nrPages, minor)));
+	}
+
+	/** swapon(2) of /dev/ramN by init; a priority of 0 to 32767, or the kernel's choice. */
+	swapon(minor: number, prio?: number): void {
+		refuse(`swapon /dev/ram${minor}`, this.init.run('swapon',
+			() => sys_swapon(minor, prio)));
+	}
+
+	/** swapoff(2) of /dev/ramN by init. */
+	swapoff(minor: number): void {
+		refuse(`swapoff /dev/ram${minor}`, this.init.run('swapoff',
+			() => sys_swapoff(minor)));
+	}
+
 	/** close(2) of init's descriptor; tasks that inherited it keep theirs. */
 	closeMemfd({ fd }: { readonly fd: number }): void {
 		refuse('close', this.init.run('close', () => sys.sys_close(fd)));
@@ -618,6 +757,49 @@ export class Machine {
 		return readBytes(path, init_task(), offset, length);
 	}
 
+	/**
+	 * A file whole, as cat(1) shows it, one of words as its bytes.
+	 * @throws MachineError; EINVAL for pagemap, whose end is that of all addresses
+	 */
+	readWhole(path: string): string | Uint8Array {
+		this.assertPresent();
+		return readWhole(path, init_task());
+	}
+
+	/* For each page of a range that is present, its word and bit in the bitmap, by init. */
+	#idleBits(range: Range, what: string, body: (offset: number, bit: number) => number): void {
+		for (const { present: there, pfn } of this.#pagemap(range)) {
+			if (!there)
+				continue;
+			refuse(what, this.init.run(what,
+				() => body(Math.floor(pfn / 64) * 8, pfn % 64)));
+		}
+	}
+
+	/** Mark pages idle, which clears their accessed bits: the bitmap of page_idle, by init. */
+	markIdle(range: Range): void {
+		this.#idleBits(range, 'page_idle', (offset, bit) => {
+			const word = new Uint8Array(8);
+			word[bit >> 3] = 1 << (bit & 7);
+			return writeBytes(PAGE_IDLE_BITMAP, init_task(), offset, word);
+		});
+	}
+
+	/**
+	 * Look in the bitmap of page_idle whether pages are idle still, by init: how many are. That
+	 * takes the accessed bits of all idle pages of the same words.
+	 */
+	checkIdle(range: Range): number {
+		let idle = 0;
+
+		this.#idleBits(range, 'page_idle', (offset, bit) => {
+			const word = readBytes(PAGE_IDLE_BITMAP, init_task(), offset, 8);
+			idle += word[bit >> 3]! >> (bit & 7) & 1;
+			return 0;
+		});
+		return idle;
+	}
+
 	/** Write a file. @returns 0 or -errno */
 	writeFile(path: string, text: string, task: Task = this.init): number {
 		this.assertPresent();
@@ -640,7 +822,7 @@ export class Machine {
 		const counts: PageCounts = {
 			present: 0, swapped: 0, lru: 0, active: 0, referenced: 0, unevictable: 0,
 				dirty: 0,
-			writeback: 0, young: 0, mlocked: 0, anon: 0, swapcache: 0,
+			writeback: 0, young: 0, mlocked: 0, anon: 0, swapcache: 0, idle: 0,
 		};
 		const task = this.taskOf(range.pid).row;
 
@@ -652,6 +834,10 @@ export class Machine {
 			const flags = kpageflags(pfn);
 			const bit = (name: KpfName): number => hasFlag(flags, name) ? 1 : 0;
 			counts.present++;
+			counts.young += pteYoung(task, range.start + i * PAGE_SIZE) ? 1 : 0;
+			/* Its flags are what all that ever ran has left there. */
+			if (hasFlag(flags, 'ZERO_PAGE'))
+				return;
 			counts.lru += bit('LRU');
 			counts.active += bit('ACTIVE');
 			counts.referenced += bit('REFERENCED');
@@ -661,7 +847,7 @@ export class Machine {
 			counts.mlocked += bit('MLOCKED');
 			counts.anon += bit('ANON');
 			counts.swapcache += bit('SWAPCACHE');
-			counts.young += pteYoung(task, range.start + i * PAGE_SIZE) ? 1 : 0;
+			counts.idle += bit('IDLE');
 		});
 		return counts;
 	}

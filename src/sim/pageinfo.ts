@@ -75,9 +75,16 @@ export function kpageflags(page: page): { low: number; high: number } {
 	return { low, high };
 }
 
+/** Bytes of /proc/kpageflags and its like: to the end of the last section. */
+export function pageFileBytes(): number {
+	const sections = Math.ceil(max_pfn.v / PAGES_PER_SECTION);
+
+	return sections * PAGES_PER_SECTION * KPAGEFLAGS_ENTRY_BYTES;
+}
+
 /* pfns that the files tell about from a byte offset on: they end at a whole section. */
 function pfnsAt(offset: number, length: number): { pfn: number; count: number } {
-	const end = Math.ceil(max_pfn.v / PAGES_PER_SECTION) * PAGES_PER_SECTION;
+	const end = pageFileBytes() / KPAGEFLAGS_ENTRY_BYTES;
 	const pfn = offset / KPAGEFLAGS_ENTRY_BYTES;
 
 	return { pfn, count: Math.max(0, Math.min(length / KPAGEFLAGS_ENTRY_BYTES, end - pfn)) };

@@ -5,6 +5,7 @@
  */
 import { EINVAL, ESRCH } from '../lib/errno.ts';
 import { list_heads } from '../lib/struct.ts';
+import { bdevs } from '../mm/blkdev.ts';
 import { cgroup_path } from '../mm/cgroup.ts';
 import { nr_cpu_ids } from '../mm/current.ts';
 import { file_inode } from '../mm/fs.ts';
@@ -113,7 +114,7 @@ function swaps(): string {
 		const si = swap_infos.list.container_of(at);
 		const size = swap_infos.pages[si] * KB_PER_PAGE;
 		const used = swap_infos.inuse_pages[si] * KB_PER_PAGE;
-		text += `/dev/ram${swap_infos.type[si]}`.padEnd(40) + 'partition' +
+		text += `/dev/ram${bdevs.minor[swap_infos.bdev[si]]}`.padEnd(40) + 'partition' +
 			`\t${size}\t${tab(size)}${used}\t${tab(used)}${swap_infos.prio[si]}\n`;
 	}
 	return text;

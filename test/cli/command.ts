@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The command as it is shipped: bundled anew from the sources, run as a process. */
-import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { entries } from '../../tools/entries.mjs';
+import { bundle, root } from '../../tools/bundle.mjs';
+import { entries, shipped } from '../../tools/entries.mjs';
 
-export const root = fileURLToPath(new URL('../..', import.meta.url));
+export { root };
 
 export interface Result {
 	readonly status: number | null;
@@ -27,10 +26,16 @@ export interface Command {
 export async function command(): Promise<Command> {
 	const folder = mkdtempSync(join(tmpdir(), 'vmmu-cli-'));
 	const path = join(folder, entries.command.output);
-	await build({ absWorkingDir: root, entryPoints: [entries.command.source], outfile: path,
-		bundle: true, platform: 'node', format: 'esm', target: 'node20.19',
-		logLevel: 'error' });
+	await bundle({ source: entries.command.source, output: path }, { external: ['esbuild'] });
+	/* what --patch takes a copy of */
+	for (const name of ['src', 'node_modules', 'tsconfig.json', 'tsconfig.patch.json'])
+		symlinkSync(join(root, name), join(folder, name));
 	copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
+	for (const name of shipped) {
+		const from = join(root, 'src/oracle', name);
+		if (existsSync(from))
+			cpSync(from, join(folder, 'dist/oracle', name), { recursive: true });
+	}
 	/* Beside the bundle, so that node takes it for a module. */
 	const { PATH = '' } = process.env;
 	const run = (

@@ -5,7 +5,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { RAM_BYTES_MAX } from '../../src/lib/arena.ts';
-import { COMMITS } from '../../src/lib/commits.ts';
+import { findCommit } from '../../src/sim/kernels.ts';
 import { boot } from '../../src/sim/machine.ts';
 import { MEMORY_STAT_KEYS } from '../../src/sim/litmus/knobs.ts';
 import { SOURCE_BYTES_MAX, STATEMENTS_MAX, parseLitmus } from '../../src/sim/litmus/parser.ts';
@@ -58,6 +58,41 @@ const cases: [name: string, source: string, line: number, column: number, ...say
 	['a cgroup after rmdir', 'cgroup A\nrmdir A\nreclaim A 1', 3, 9,
 	"cgroup 'A' does not exist"],
 	['a guard before a declaration', '[+013339df116c] cgroup A', 1, 24, 'under a guard'],
+	['a file that is a memfd', 'memfd f 8\ntask a\na: pread f', 3, 10,
+		"file 'f' does not exist", "expected a 'file NAME PAGES' before"],
+	['a misspelt file', 'file data 8\nfsync dta', 2, 7, "did you mean 'data'?"],
+	['a file twice', 'memfd f 8\nfile f 8', 2, 6, 'exists already'],
+	['a part of a file beyond its end', 'file f 8\nshow f[4..8]', 2, 6,
+		"not within f's 8 pages"],
+	['a file that is descending', 'file f 8\ntask a\na: pread f[4..2]', 3, 10,
+		'the lower first'],
+	['files that are too large together', 'file f 14000\nfile g 1001', 2, 8,
+		'at most 15000'],
+	['files where swap takes all', 'machine swap=4G\nfile f 1', 2, 8, 'less swap'],
+	['a truncate that grows', 'file f 8\ntruncate f 9', 2, 12, '0 to 8'],
+	['an unknown advice about a file', 'file f 8\ntask a\na: fadvise f dontned', 3, 14,
+		"did you mean 'dontneed'?"],
+	['a property of a file', 'file f 8\nexpect f present=8', 2, 10, 'expected cached'],
+	['more of a file in memory than it has', 'file f 8\nexpect f cached=9', 2, 10,
+		'expected at most so many'],
+	['a swap device without a size', 'swapon s', 1, 9, 'expected its size'],
+	['a swap device of no size', 'swapon s 4095', 1, 10, 'in steps of 4K'],
+	['a swap device that is on', 'swapon swap', 1, 8, 'is on already'],
+	['a swap device that is off', 'swapoff swap\nswapoff swap', 2, 9, 'is off already'],
+	['a swap device that the machine has not', 'machine swap=0\nswapoff swap', 2, 9,
+		"swap device 'swap' does not exist"],
+	['a third swap device', 'swapon s 1M\nswapon t 1M\nswapon u 1M', 3, 8, 'at most 2'],
+	['a priority that is too high', 'swapon s 1M prio=32768', 1, 13, 'prio=32767'],
+	['a flag of mlockall', 'task a\na: mlockall now', 2, 13, 'current, future or onfault'],
+	['a flag of mlockall twice', 'task a\na: mlockall future future', 2, 20, 'each once'],
+	['a node that is not there', `${A}a: migrate m 1`, 3, 14, '0 to 0'],
+	['mremap in place and elsewhere', `${A}a: mremap m 8 inplace at=0x100000`, 3, 23,
+		'inplace alone'],
+	['dontunmap of another size', `${A}a: mremap m 9 dontunmap`, 3, 15, 'as many pages'],
+	['a file of a task that is not there', 'cat /proc/b/smaps', 1, 5,
+		"task 'b' does not exist"],
+	['an unknown file of a task', 'task a\ncat /proc/a/smap', 2, 5, "did you mean 'smaps'?"],
+	['an io that is neither', 'machine io=soon', 1, 9, 'io=now or io=later'],
 	['a guard before a task', '[+013339df116c] task a', 1, 17, "'task' under a guard"],
 	['machine not first', 'drain\nmachine ram=64M', 2, 1, 'expected it once, first'],
 	['machine twice', 'machine ram=64M\nmachine ram=64M', 2, 1, 'once, first'],
@@ -79,7 +114,7 @@ const cases: [name: string, source: string, line: number, column: number, ...say
 	['an offset beyond the file', 'memfd f 4\ntask a\na: m = mmap f 4 r shared offset=1', 3, 13,
 		'has 4 pages, not 5'],
 	['an offset of anonymous memory', 'task a\na: m = mmap anon 4 r shared offset=1', 2, 13,
-		'of a memfd only'],
+		'of a memfd or file only'],
 	['a protection', 'task a\na: m = mmap anon 4 wr shared', 2, 20, 'expected r, rw, rx'],
 	['neither shared nor private', 'task a\na: m = mmap anon 4 rw', 2, 22,
 		"expected 'shared' or 'private'"],
@@ -145,7 +180,7 @@ const cases: [name: string, source: string, line: number, column: number, ...say
 	"expected a task's statement"],
 	['a hook in a hook', `${A}at handle_pte_fault: at handle_pte_fault: a: read m`, 3, 22,
 		"expected a task's statement"],
-	['a commit', `[+013339df116d] drain`, 1, 1, 'is not modelled', COMMITS[0]!.id],
+	['a commit', `[+013339df116d] drain`, 1, 1, 'is not modelled', '013339df116c'],
 	['a commit with few digits', '[+0133] drain', 1, 1, '7 to 40 hexadecimal digits'],
 	['a commit twice', '[+013339df116c -013339df116c] drain', 1, 16, 'in the guard already'],
 	['a guard without end', '[+013339df116c drain', 1, 16, "'drain' is no guard"],
@@ -233,8 +268,9 @@ describe('a right program', () => {
 			`${A}[+013339df116c -feb889fb40fa] expect [+f56ce412a59d] m present=8`,
 			FILE);
 		expect(statements[2]).toMatchObject({ kind: 'expect',
-			guards: [{ has: true, commit: 0 }, { has: false, commit: 1 },
-			{ has: true, commit: 2 }] });
+			guards: [{ has: true, commit: findCommit('013339df116c') },
+			{ has: false, commit: findCommit('feb889fb40fa') },
+			{ has: true, commit: findCommit('f56ce412a59d') }] });
 	});
 
 	test('expectations', () => {

@@ -539,7 +539,8 @@ describe('protection', () => {
 		for (const memcg of [ROOT_MEM_CGROUP, A, B, C])
 			mc.mem_cgroup_calculate_protection(0 as mem_cgroup, memcg);
 		expect([elow(A), elow(B), elow(C)]).toEqual([2 * GiB, GiB / 2, GiB]);
-		expect([B, C].map(mc.mem_cgroup_below_low)).toEqual([true, false]);
+		expect([B, C].map((memcg) => mc.mem_cgroup_below_low(A, memcg)))
+			.toEqual([true, false]);
 		for (const memcg of [A, B, C])
 			mc.mem_cgroup_calculate_protection(A, memcg);
 		expect([elow(B), elow(C)]).toEqual([GiB, GiB]);

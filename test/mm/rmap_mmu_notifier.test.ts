@@ -54,6 +54,9 @@ const full: mn.mmu_notifier_ops = {
 	invalidate_range(sub, _mm, start, end) {
 		log.push(`invalidate_range ${sub} ${at(start)}-${at(end)}`);
 	},
+	invalidate_page(sub, _mm, address) {
+		log.push(`invalidate_page ${sub} ${at(address)}`);
+	},
 	alloc_notifier: () => kmem_cache_zalloc(mn.mmu_notifiers),
 	free_notifier(sub) {
 		log.push(`free ${sub}`);

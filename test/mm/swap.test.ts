@@ -231,10 +231,10 @@ test('lru_note_cost() decays, and charges the ancestors', () => {
 
 	setLruvecState(vec, NR_INACTIVE_ANON, 100);
 	setLruvecState(root, NR_INACTIVE_ANON, 1000);
-	lru_note_cost(vec, false, 15);
-	lru_note_cost(vec, true, 10);
+	lru_note_cost(vec, false, 15, 0);
+	lru_note_cost(vec, true, 10, 0);
 	expect([lruvecs.anon_cost[vec], lruvecs.file_cost[vec]]).toEqual([15, 10]);
-	lru_note_cost(vec, true, 1);
+	lru_note_cost(vec, true, 1, 0);
 	expect([lruvecs.anon_cost[vec], lruvecs.file_cost[vec]]).toEqual([7, 5]);
 	expect([lruvecs.anon_cost[root], lruvecs.file_cost[root]]).toEqual([15, 11]);
 });

@@ -127,7 +127,7 @@ function round(): string[] {
 			nr -= batch;
 			requested.push(`p${priority}:${batch}`);
 			update_lru_size(vec, LRU_INACTIVE_ANON, ZONE_DMA32, -batch);
-			lru_note_cost(vec, false, batch);
+			lru_note_cost(vec, false, batch, 0);
 		}
 	}
 	return requested;

@@ -97,7 +97,9 @@ describe('a process', () => {
 	test('smaps and status add up', () => {
 		const smaps = machine.readFile(`/proc/${a.pid}/smaps`);
 		const areas = smaps.split(/^(?=[0-9a-f]+-)/m);
-		expect(areas).toHaveLength(2);
+		/* the stack is the third: 33 pages */
+		const STACK = 132;
+		expect(areas).toHaveLength(3);
 		expect(areas[0]).toMatch(
 			/^[0-9a-f]+-[0-9a-f]+ rw-s 00000000 00:01 \d+ +\/memfd:\d+ \(deleted\)\n/);
 		expect(areas[1]).toMatch(/^[0-9a-f]+-[0-9a-f]+ rw-p 00000000 00:00 0 \n/);
@@ -122,12 +124,13 @@ describe('a process', () => {
 		 * and
 		 * 33 pages to add.
 		 */
-		expect(status()).toMatchObject({ VmSize: 96, VmRSS: 0, VmPTE: 12, VmSwap: 0 });
+		expect(status()).toMatchObject({ VmSize: 96 + STACK, VmRSS: 0, VmPTE: 12,
+			VmSwap: 0 });
 		const more = a.mmap({ pages: 40, prot: 'rw', shared: false });
 		a.write(more);
-		expect(status()).toMatchObject({ VmSize: 256, VmRSS: 57 * 4, RssAnon: 49 * 4,
-			RssShmem: 32 });
-		expect(machine.readFile(`/proc/${a.pid}/statm`)).toBe('64 57 8 0 0 56 0\n');
+		expect(status()).toMatchObject({ VmSize: 256 + STACK, VmRSS: 57 * 4,
+			RssAnon: 49 * 4, RssShmem: 32 });
+		expect(machine.readFile(`/proc/${a.pid}/statm`)).toBe('97 57 8 0 0 89 0\n');
 		a.munmap(more);
 		const rollup = machine.readFile(`/proc/${a.pid}/smaps_rollup`);
 		expect(rollup).toMatch(/^[0-9a-f]+-[0-9a-f]+ ---p 00000000 00:00 0 +\[rollup\]\n/);

@@ -10,8 +10,8 @@ import { current } from '../../src/mm/current.ts';
 import { cgroups, mem_cgroup_per_nodes, memcg_stocks, memcgs, page_counters, swap_cgroup_ids,
 	type memcg_stock_pcp } from '../../src/mm/memcontrol_types.ts';
 import { follow_pte } from '../../src/mm/memory.ts';
-import { address_spaces, anon_vmas, mms, pages, tasks, vmas, type mem_cgroup, type mm_struct,
-	type page } from '../../src/mm/mm_types.ts';
+import { address_spaces, anon_vmas, mms, pages, tasks, vmas, type anon_vma, type mem_cgroup,
+	type mm_struct, type page } from '../../src/mm/mm_types.ts';
 import { find_vma } from '../../src/mm/mmap.ts';
 import { LRU_INACTIVE_ANON, MAX_NR_ZONES, NODE_DATA, NR_ANON_MAPPED, NR_CPUS, NR_FREE_PAGES,
 	NR_LRU_LISTS, NR_VM_NODE_STAT_ITEMS, NR_VM_ZONE_STAT_ITEMS, lruvecs, pgdats, zones,
@@ -58,6 +58,8 @@ beforeAll(() => {
 beforeEach(() => restore(image));
 
 const mmOf = (task: Task): mm_struct => tasks.mm[task.row];
+const anonVmaOf = (range: Range): anon_vma =>
+	vmas.anon_vma[find_vma(mmOf(a), range.start)];
 const ptep = (range: Range): number => follow_pte(tasks.mm[a.row], range.start);
 const pageOf = (range: Range): page => machine.pfn(range) as page;
 const memcgOf = (): mem_cgroup => tasks.memcg[a.row];
@@ -149,6 +151,28 @@ const BREAKS: readonly (readonly [invariant: string, how: string, it: () => void
 		vmas.vm_end[find_vma(mmOf(a), anon.start)] += 4096 * 500;
 	}],
 	['vma', 'map_count is off', () => { mms.map_count[mmOf(a)]++; }],
+	['mm', 'mm_count is off', () => { mms.mm_count[mmOf(a)]++; }],
+	['mm', 'total_vm is off', () => { mms.total_vm[mmOf(a)]++; }],
+	['mm', 'data_vm is off', () => { mms.data_vm[mmOf(a)]--; }],
+	['mm', 'exec_vm is off', () => { mms.exec_vm[mmOf(a)]++; }],
+	['mm', 'stack_vm is off', () => { mms.stack_vm[mmOf(a)]++; }],
+	['mm', 'locked_vm is less than what is locked', () => { mms.locked_vm[mmOf(a)]--; }],
+	['anon_vma', 'a reference is leaked', () => { anon_vmas.refcount[anonVmaOf(anon)]++; }],
+	['anon_vma', 'a child is not counted', () => {
+		anon_vmas.num_children[anonVmaOf(anon)]--;
+	}],
+	['anon_vma', 'an area is counted twice', () => {
+		anon_vmas.num_active_vmas[anonVmaOf(anon)]++;
+	}],
+	['anon_vma', 'the degree is off', () => { anon_vmas.degree[anonVmaOf(anon)]++; }],
+	/* page 10 was read after the fork: b has it too */
+	['rights', 'a shared page is writable in one', () => {
+		ram[entryAt(anon.start + 10 * 4096)]! |= 2;
+	}],
+	['rights', 'an entry is executable', () => { ram[ptep(anon) + 1]! &= 0x7fffffff; }],
+	['rights', 'an entry is writable in a read-only area', () => {
+		vmas.vm_flags[find_vma(mmOf(a), shared.start)] &= ~2;
+	}],
 	['rss', 'a counter is off', () => { mms.rss_stat[mmOf(a) * 4 + 1]!++; }],
 	['rss', 'a swap entry is not counted', () => { mms.rss_stat[mmOf(a) * 4 + 2]!--; }],
 	['pgtables', 'pgtables_bytes is off', () => { mms.pgtables_bytes[mmOf(a)] += 4096; }],

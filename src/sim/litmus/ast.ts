@@ -25,11 +25,27 @@ export interface RangeRef {
 	readonly last: number;
 }
 
+/** `f[3..7]`: pages of a file, of a memfd or on the disk. */
+export interface FileRef {
+	readonly span: Span;
+	/** As written: `f[3..7]`. */
+	readonly text: string;
+	readonly name: string;
+	/** Slot of the file in the runner's state. */
+	readonly slot: number;
+	/** First and last page, 0-based. */
+	readonly first: number;
+	readonly last: number;
+	/** Written without pages: all of it, however large it is now. */
+	readonly whole: boolean;
+}
+
 export interface MachineSettings {
 	readonly ram?: number;
 	readonly swap?: number;
 	readonly cpus?: number;
 	readonly nodes?: number;
+	readonly io?: 'now' | 'later';
 	readonly pcid?: boolean;
 	readonly seed?: number;
 }
@@ -45,12 +61,17 @@ export const SLOTS_MAX = 10_000;
 
 /** What page counts of a range can be asked for; those of oracle programs first. */
 export const PAGE_COUNTS = ['present', 'swapped', 'lru', 'active', 'referenced', 'unevictable',
-	'dirty', 'writeback', 'young', 'mlocked', 'anon', 'swapcache'] as const;
+	'dirty', 'writeback', 'young', 'mlocked', 'anon', 'swapcache', 'idle'] as const;
 export type PageCount = typeof PAGE_COUNTS[number];
 
 export const ADVICE = ['normal', 'random', 'sequential', 'willneed', 'dontneed', 'free', 'cold',
-	'pageout', 'dontfork', 'dofork'] as const;
+	'pageout', 'dontfork', 'dofork', 'remove', 'wipeonfork', 'keeponfork'] as const;
 export type Advice = typeof ADVICE[number];
+
+/** What fadvise can say of a file. */
+export const FILE_ADVICE = ['normal', 'random', 'sequential', 'willneed', 'dontneed', 'noreuse',
+] as const;
+export type FileAdvice = typeof FILE_ADVICE[number];
 
 /** How a statement can end, as `expect errno` has it. */
 export const OUTCOME_NAMES = ['OK', 'SIGBUS', 'SIGKILL', 'SIGSEGV', 'KVM_EXIT_MMIO',
@@ -70,6 +91,8 @@ export type Expectation =
 	/** Of the pages of a guest, so many have the property. */
 	| { readonly of: 'spte'; readonly guest: GuestRef;
 	    readonly counts: readonly { readonly key: SpteCount; readonly value: number }[] }
+	/** So many pages of the file are in memory. */
+	| { readonly of: 'cached'; readonly file: FileRef; readonly value: number }
 	| { readonly of: 'stat'; readonly cgroup: string;
 	    readonly keys: readonly { readonly key: string; readonly value: number }[] }
 	/**
@@ -98,7 +121,24 @@ export type Action =
 	| { readonly kind: 'rmdir'; readonly path: string }
 	| { readonly kind: 'memfd'; readonly name: string; readonly pages: number;
 	    readonly slot: number }
+	/** A file on the disk, with contents, none of it in memory. */
+	| { readonly kind: 'file'; readonly name: string; readonly pages: number;
+	    readonly slot: number }
 	| { readonly kind: 'close'; readonly name: string; readonly slot: number }
+	| { readonly kind: 'truncate'; readonly name: string; readonly slot: number;
+	    readonly pages: number }
+	| { readonly kind: 'fsync'; readonly name: string; readonly slot: number }
+	| { readonly kind: 'sync' }
+	/** The disks complete requests; undefined: all that there are. */
+	| { readonly kind: 'complete'; readonly requests?: number }
+	| { readonly kind: 'pread'; readonly file: FileRef }
+	| { readonly kind: 'pwrite'; readonly file: FileRef; readonly value: number }
+	| { readonly kind: 'fadvise'; readonly file: FileRef; readonly advice: FileAdvice }
+	/** /dev/ramMINOR; `pages`: it is made, of that size. */
+	| { readonly kind: 'swapon'; readonly name: string; readonly minor: number;
+	    readonly pages?: number; readonly prio?: number }
+	| { readonly kind: 'swapoff'; readonly name: string; readonly minor: number }
+	| { readonly kind: 'compact' }
 	| { readonly kind: 'task'; readonly name: string; readonly cgroup?: string;
 	    readonly slot: number }
 	| { readonly kind: 'fork'; readonly name: string; readonly slot: number;
@@ -107,24 +147,40 @@ export type Action =
 	| { readonly kind: 'exit' }
 	| { readonly kind: 'move'; readonly cgroup: string }
 	| { readonly kind: 'mmap'; readonly name: string; readonly slot: number;
-	    /** Slot of the memfd, undefined for anonymous memory. */
+	    /** Slot of the memfd or file, undefined for anonymous memory. */
 	    readonly memfd?: number; readonly pages: number; readonly protection: Protection;
 	    readonly shared: boolean; readonly offset: number; readonly address?: number }
 	/** `forgets`: the name stands for nothing afterwards. */
 	| { readonly kind: 'munmap'; readonly range: RangeRef; readonly forgets: boolean }
-	| { readonly kind: 'mlock' | 'munlock'; readonly range: RangeRef }
+	| { readonly kind: 'mlock'; readonly range: RangeRef; readonly onfault: boolean }
+	| { readonly kind: 'munlock'; readonly range: RangeRef }
+	| { readonly kind: 'mlockall'; readonly current: boolean; readonly future: boolean;
+	    readonly onfault: boolean }
+	| { readonly kind: 'munlockall' }
 	/** One after another; a range that was written descending from its first page down. */
 	| { readonly kind: 'read'; readonly ranges: readonly RangeRef[] }
 	| { readonly kind: 'write'; readonly ranges: readonly RangeRef[]; readonly value: number }
-	| { readonly kind: 'mremap'; readonly range: RangeRef; readonly pages: number }
+	/** `address`: MREMAP_FIXED there. */
+	| { readonly kind: 'mremap'; readonly range: RangeRef; readonly pages: number;
+	    readonly mayMove: boolean; readonly dontUnmap: boolean; readonly address?: number }
+	/** To a node; `all`: pages of others too. */
+	| { readonly kind: 'migrate'; readonly range: RangeRef; readonly node: number;
+	    readonly all: boolean }
+	/** Mark pages idle, or look whether they are, which takes their accessed bits. */
+	| { readonly kind: 'idle'; readonly range: RangeRef; readonly check: boolean }
 	| { readonly kind: 'mprotect'; readonly range: RangeRef; readonly protection: Protection }
 	| { readonly kind: 'madvise'; readonly range: RangeRef; readonly advice: Advice }
 	| { readonly kind: 'clear_refs'; readonly what: number }
 	| { readonly kind: 'drain' }
 	| { readonly kind: 'reclaim'; readonly cgroup: string; readonly pages: number }
-	| { readonly kind: 'knob'; readonly path: string; readonly value: string }
-	| { readonly kind: 'cat'; readonly path: string }
+	/** `of`: the task whose name stands for its PID in the path /proc/NAME/... */
+	| { readonly kind: 'knob'; readonly path: string; readonly value: string;
+	    readonly of?: { readonly name: string; readonly slot: number } }
+	| { readonly kind: 'cat'; readonly path: string;
+	    readonly of?: { readonly name: string; readonly slot: number } }
 	| { readonly kind: 'show'; readonly range: RangeRef }
+	/** `show` of a file: how many of its pages are in memory. */
+	| { readonly kind: 'cached'; readonly file: FileRef }
 	| { readonly kind: 'stat'; readonly cgroup: string; readonly keys: readonly string[] }
 	| { readonly kind: 'trace' }
 	/** `device`: its place among the program's. */

@@ -7,14 +7,22 @@ export const CGROUP_KNOBS = ['memory.min', 'memory.low', 'memory.high', 'memory.
 	'memory.oom.group', 'memory.swap.high', 'memory.swap.max', 'memory.reclaim'] as const;
 /** Files of a cgroup that can be read. */
 export const CGROUP_FILES = [...CGROUP_KNOBS.filter((k) => k !== 'memory.reclaim'),
-	'memory.current', 'memory.stat', 'memory.events', 'memory.events.local',
+	'memory.current', 'memory.stat', 'memory.numa_stat', 'memory.events', 'memory.events.local',
 	'memory.swap.current', 'memory.swap.events', 'cgroup.procs'] as const;
 /** /proc/sys/vm, as `vm.NAME`. */
 export const SYSCTLS = ['vm.swappiness', 'vm.page-cluster', 'vm.watermark_scale_factor',
-	'vm.min_free_kbytes', 'vm.overcommit_memory', 'vm.drop_caches',
-	'vm.compact_memory'] as const;
+	'vm.watermark_boost_factor', 'vm.min_free_kbytes', 'vm.overcommit_memory',
+	'vm.overcommit_ratio', 'vm.drop_caches', 'vm.compact_memory', 'vm.dirty_ratio',
+	'vm.dirty_background_ratio', 'vm.dirty_bytes', 'vm.dirty_background_bytes',
+	'vm.laptop_mode', 'vm.max_map_count', 'vm.oom_kill_allocating_task'] as const;
 /** Knobs by their whole path. */
-export const PATH_KNOBS = ['/sys/kernel/debug/fault_around_bytes'] as const;
+export const PATH_KNOBS = ['/sys/kernel/debug/fault_around_bytes',
+	'/sys/block/ram1/queue/read_ahead_kb'] as const;
+/** Files of a task, as `/proc/TASK/NAME`, that can be written. */
+export const TASK_KNOBS = ['oom_score_adj'] as const;
+/** Those that can be read; pagemap is no text. */
+export const TASK_PATHS = ['smaps', 'smaps_rollup', 'maps', 'status', 'statm', 'comm', 'cgroup',
+	'oom_score', ...TASK_KNOBS] as const;
 /** Files that can be read, by their whole path. */
 export const PATHS = ['/proc/vmstat', '/proc/meminfo', '/proc/swaps', '/proc/zoneinfo',
 	'/proc/buddyinfo', ...PATH_KNOBS] as const;
@@ -29,6 +37,12 @@ export const MEMORY_STAT_KEYS = ['anon', 'file', 'kernel_stack', 'percpu', 'sock
 	'pgactivate', 'pgdeactivate', 'pglazyfree', 'pglazyfreed', 'thp_fault_alloc',
 	'thp_collapse_alloc'] as const;
 
+/** What a path can name. */
+export interface Names {
+	readonly cgroups: ReadonlySet<string>;
+	readonly tasks: ReadonlyMap<string, unknown>;
+}
+
 /* `A/B/memory.high` apart; undefined if it has no slash or starts with one. */
 function inCgroup(path: string): { cgroup: string; file: string } | undefined {
 	const at = path.lastIndexOf('/');
@@ -37,12 +51,29 @@ function inCgroup(path: string): { cgroup: string; file: string } | undefined {
 		? { cgroup: path.slice(0, at), file: path.slice(at + 1) } : undefined;
 }
 
-function check(
-	path: string, cgroups: ReadonlySet<string>, files: readonly string[],
-	paths: readonly string[], what: string,
-): string | undefined {
-	const parts = inCgroup(path);
+/** `/proc/TASK/FILE` apart; undefined for another path. A task may be called as a file is. */
+export function inTask(path: string): { task: string; file: string } | undefined {
+	const match = /^\/proc\/([A-Za-z_][\w-]*)\/([a-z_]+)$/.exec(path);
 
+	return match ? { task: match[1]!, file: match[2]! } : undefined;
+}
+
+function check(
+	path: string, { cgroups, tasks }: Names, files: readonly string[],
+	paths: readonly string[], taskFiles: readonly string[], what: string,
+): string | undefined {
+	const parts = inCgroup(path), ofTask = inTask(path);
+
+	if (ofTask) {
+		const { task, file } = ofTask;
+		if (!tasks.has(task))
+			return `task ${quoted(task)} does not exist; expected ` +
+				(tasks.size ? oneOf([...tasks.keys()]) : "a 'task NAME' before") +
+				didYouMean(task, tasks.keys());
+		return taskFiles.includes(file) ? undefined
+			: `${quoted(file)} is no ${what} of a task; expected ${oneOf(taskFiles)}` +
+				didYouMean(file, taskFiles);
+	}
 	if (parts) {
 		const { cgroup, file } = parts;
 		if (!cgroups.has(cgroup))
@@ -60,13 +91,14 @@ function check(
 }
 
 /** What is wrong with a knob's name, undefined if nothing is. */
-export function checkKnob(path: string, cgroups: ReadonlySet<string>): string | undefined {
-	return check(path, cgroups, CGROUP_KNOBS, [...SYSCTLS, ...PATH_KNOBS], 'knob');
+export function checkKnob(path: string, names: Names): string | undefined {
+	return check(path, names, CGROUP_KNOBS, [...SYSCTLS, ...PATH_KNOBS], TASK_KNOBS, 'knob');
 }
 
 /** What is wrong with the name of a file to read. */
-export function checkReadable(path: string, cgroups: ReadonlySet<string>): string | undefined {
-	return check(path, cgroups, CGROUP_FILES, [...SYSCTLS, ...PATHS], 'file that can be read');
+export function checkReadable(path: string, names: Names): string | undefined {
+	return check(path, names, CGROUP_FILES, [...SYSCTLS, ...PATHS], TASK_PATHS,
+		'file that can be read');
 }
 
 /** Whether a word that begins a line was meant as a knob. */
@@ -75,7 +107,7 @@ export function isKnobLike(word: string): boolean {
 }
 
 const BYTES = /^(?:max|\d{1,15}[kKmMgGtT]?|0x[0-9a-fA-F]{1,13})$/;
-const NUMBER = /^\d{1,15}$/;
+const NUMBER = /^-?\d{1,15}$/;
 
 /**
  * What is wrong with the form of a knob's value. Whether the kernel takes it shows when it runs.

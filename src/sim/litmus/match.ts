@@ -5,11 +5,12 @@
  */
 import { PAGE_SHIFT, PAGE_SIZE } from '../../arch/page.ts';
 import { pte_none, pte_offset_map, pte_pfn, pte_present } from '../../arch/pgtable.ts';
-import { is_swap_pte, pte_to_swp_entry } from '../../arch/swap.ts';
+import { is_migration_entry, is_swap_pte, migration_entry_to_pfn, pte_to_swp_entry }
+	from '../../arch/swap.ts';
 import { ram } from '../../arch/ram.ts';
 import { xa_is_value, xa_load, xa_to_value } from '../../lib/xarray.ts';
 import { current } from '../../mm/current.ts';
-import { page_anon_vma, page_private } from '../../mm/mm.ts';
+import { page_anon_vma, page_count, page_private } from '../../mm/mm.ts';
 import { anon_vmas, files, pages, tasks, vmas, type address_space, type page, type task_struct,
 	type vm_area_struct } from '../../mm/mm_types.ts';
 import { find_vma } from '../../mm/mmap.ts';
@@ -39,8 +40,14 @@ function entryAllows(vma: vm_area_struct, address: number, page: page): boolean 
 		return true;
 	if (pte_present(pte))
 		return pte_pfn(pte) === page;
-	return is_swap_pte(pte) && PageSwapCache(page) &&
-		pte_to_swp_entry(pte, ram[ptep + 1]!) === page_private(page);
+	if (!is_swap_pte(pte))
+		return false;
+	const entry = pte_to_swp_entry(pte, ram[ptep + 1]!);
+	if (is_migration_entry(entry))
+		return migration_entry_to_pfn(entry) === page;
+	/* frozen: it has just left the swap cache, for good */
+	return page_count(page) === 0 ||
+		(PageSwapCache(page) && entry === page_private(page));
 }
 
 /* A page of shmem in the swap cache has left its file, which has the swap entry in its place. */

@@ -8,12 +8,14 @@ import { POINTS, point, type PointName } from '../../lib/points.ts';
 import { RAM_BYTES_MIN } from '../../mm/mm_init.ts';
 import { MAX_NUMNODES, NR_CPUS } from '../../mm/mmzone.ts';
 import { TRACE_EVENTS } from '../../mm/trace_vmscan.ts';
+import { FILES_PAGES, SWAP_BYTES_DEFAULT } from '../disks.ts';
 import { KernelNameError, findCommit } from '../kernels.ts';
-import { ADVICE, OUTCOME_NAMES, PAGE_COUNTS, SLOTS_MAX, type Action, type Expectation, type Guard,
-	type MachineSettings, type PageCount, type Program, type Protection, type RangeRef,
-	type Statement } from './ast.ts';
+import { ADVICE, FILE_ADVICE, OUTCOME_NAMES, PAGE_COUNTS, SLOTS_MAX, type Action, type Expectation,
+	type FileRef, type Guard, type MachineSettings, type PageCount, type Program,
+	type Protection, type RangeRef, type Statement } from './ast.ts';
 import { DEVICE_WORDS, ProgramDevices, SPTE_COUNTS } from './devices.ts';
-import { MEMORY_STAT_KEYS, checkKnob, checkReadable, checkValue, isKnobLike } from './knobs.ts';
+import { MEMORY_STAT_KEYS, checkKnob, checkReadable, checkValue, inTask, isKnobLike, type Names }
+	from './knobs.ts';
 import { LitmusError, didYouMean, oneOf, quoted, type Span } from './source.ts';
 import { Cursor, lines, type Word } from './words.ts';
 
@@ -26,23 +28,41 @@ const NAME_MAX = 15;		/* TASK_COMM_LEN - 1 */
 const CGROUP_DEPTH_MAX = 8;
 const NAME_EXPECTED = `a letter or _, then letters, digits, _ or -, at most ${NAME_MAX}`;
 
+interface FileInfo { slot: number; pages: number; disk: boolean }
 interface MappingInfo { slot: number; pages: number }
 interface TaskInfo { slot: number; mappings: Map<string, MappingInfo> }
 
-const STATEMENTS = ['machine', 'cgroup', 'rmdir', 'memfd', 'close', 'task', 'drain', 'reclaim',
-	'show', 'stat', 'trace', 'notifiers', 'expect', 'cat', 'at', ...DEVICE_WORDS];
+const STATEMENTS = ['machine', 'cgroup', 'rmdir', 'memfd', 'file', 'close', 'truncate', 'fsync',
+	'sync', 'complete', 'swapon', 'swapoff', 'task', 'drain', 'compact', 'reclaim', 'show',
+	'stat', 'trace', 'notifiers', 'expect', 'cat', 'at',
+	...DEVICE_WORDS];
 const TASK_STATEMENTS = ['mmap', 'munmap', 'mremap', 'read', 'write', 'mprotect', 'madvise',
-	'mlock', 'munlock', 'clear_refs', 'fork', 'exit', 'move'];
+	'mlock', 'munlock', 'mlockall', 'munlockall', 'pread', 'pwrite', 'fadvise', 'migrate',
+	'idle', 'clear_refs', 'fork', 'exit', 'move'];
+/* The name of the machine's own swap device in swapon and swapoff. */
+const SWAP = 'swap';
+/* Devices for swap besides: /dev/ram2 and /dev/ram3 of the four that brd makes unless told more. */
+const SWAPS_MAX = 2;
+/* Pages of all files on the disk: what a file system of 64 MiB has room for besides its own. */
+const FILE_PAGES_MAX = 15_000;
+const SWAP_PRIO_MAX = 32767;
 /* Names that would make a line hard to read. */
 const RESERVED = new Set([...STATEMENTS, ...TASK_STATEMENTS, 'init', 'anon',
-	'value', 'errno']);
+	'value', 'errno', SWAP]);
 /* Points that are about no one page. */
-const PAGELESS: readonly PointName[] = ['isolate_lru_pages.return', 'try_to_unmap_flush'];
+const PAGELESS: readonly PointName[] = ['isolate_lru_pages.return', 'try_to_unmap_flush',
+	'shrink_inactive_list.putback', 'shrink_active_list.putback'];
 
 class Parser {
 	readonly #file: string;
 	readonly #cgroups = new Set<string>();
-	readonly #memfds = new Map<string, { slot: number; pages: number }>();
+	/* memfds, and files on the disk */
+	readonly #memfds = new Map<string, FileInfo>();
+	/* devices for swap, by name; on: swapon was the last said of it */
+	readonly #swaps = new Map<string, { minor: number; on: boolean }>();
+	#filePages = 0;
+	/* bytes of block devices that the program has so far */
+	#deviceBytes = 0;
 	readonly #tasks = new Map<string, TaskInfo>();
 	readonly #taskNames: string[] = [];
 	/* The tasks that have a mapping of a name. */
@@ -103,11 +123,22 @@ class Parser {
 					"expected it once, first");
 			c.take('machine');
 			this.#machine = this.#settings(c);
-			this.#started = true;
+			this.#start();
 			return undefined;
 		}
-		this.#started = true;
+		if (!this.#started)
+			this.#start();
 		return this.#statement(c, first, text, guards, false);
+	}
+
+	/* The machine is known. */
+	#start(): void {
+		const { swap = SWAP_BYTES_DEFAULT } = this.#machine;
+
+		this.#started = true;
+		this.#deviceBytes = swap;
+		if (swap)
+			this.#swaps.set(SWAP, { minor: 0, on: true });
 	}
 
 	#statement(
@@ -175,8 +206,8 @@ class Parser {
 	}
 
 	#settings(c: Cursor): MachineSettings {
-		const settings: Record<string, number | boolean> = {};
-		const keys = ['ram', 'swap', 'cpus', 'nodes', 'pcid', 'seed'];
+		const settings: Record<string, number | boolean | string> = {};
+		const keys = ['ram', 'swap', 'cpus', 'nodes', 'io', 'pcid', 'seed'];
 
 		while (!c.done) {
 			const word = c.take('key=value');
@@ -195,7 +226,7 @@ class Parser {
 		return settings as MachineSettings;
 	}
 
-	#setting(c: Cursor, word: Word, key: string, value: string): number | boolean {
+	#setting(c: Cursor, word: Word, key: string, value: string): number | boolean | string {
 		const bounded = (
 			low: number, high: number, n: number | undefined, what: string) => {
 			if (n === undefined || n < low || n > high)
@@ -212,6 +243,11 @@ class Parser {
 		case 'cpus': return bounded(1, NR_CPUS, integer(value), `1 to ${NR_CPUS}`);
 		case 'nodes': return bounded(
 			1, MAX_NUMNODES, integer(value), `1 to ${MAX_NUMNODES}`);
+		case 'io':
+			if (value !== 'now' && value !== 'later')
+				c.fail(word, `${quoted(word.text)} stands here; ` +
+					'expected io=now or io=later');
+			return value;
 		case 'seed': return bounded(0, 2 ** 31 - 1, integer(value), '0 to 2147483647');
 		default: return bounded(0, 1, integer(value), '0 or 1') === 1;
 		}
@@ -239,6 +275,30 @@ class Parser {
 			return { kind: 'rmdir', path };
 		}
 		case 'memfd': return this.#memfd(c, word, guards);
+		case 'file': return this.#diskFile(c, word, guards);
+		case 'truncate': {
+			const { name, slot, pages } = this.#memfdRef(c);
+			return { kind: 'truncate', name, slot, pages: this.#number(c, 0, pages) };
+		}
+		case 'fsync': {
+			const { name, slot } = this.#memfdRef(c, true);
+			return { kind: 'fsync', name, slot };
+		}
+		case 'sync': return { kind: 'sync' };
+		case 'complete': return { kind: 'complete', ...(c.done ? {}
+			: { requests: this.#number(c, 1, 2 ** 31 - 1) }) };
+		case 'swapon': return this.#swapon(c, guards);
+		case 'swapoff': {
+			const at = c.here();
+			const { name, info } = this.#swapRef(c);
+			/* under a guard, some kernels have it on still */
+			if (!info.on && !guards.length)
+				c.fail(at, `swap device ${name} is off already; ` +
+					"expected 'swapon' before");
+			info.on &&= guards.length !== 0;
+			return { kind: 'swapoff', name, minor: info.minor };
+		}
+		case 'compact': return { kind: 'compact' };
 		case 'close': {
 			this.#declares(c, word, guards);
 			const { name, slot } = this.#memfdRef(c);
@@ -251,8 +311,10 @@ class Parser {
 			return { kind: 'reclaim', cgroup: this.#cgroup(c, true),
 				pages: this.#pages(c) };
 		case 'show':
-			return this.#devices.isGuest(c.peek())
-				? { kind: 'showguest', guest: this.#devices.guest(c) }
+			if (this.#devices.isGuest(c.peek()))
+				return { kind: 'showguest', guest: this.#devices.guest(c) };
+			return this.#isFile(c)
+				? { kind: 'cached', file: this.#fileRange(c, true) }
 				: { kind: 'show', range: this.#range(c) };
 		case 'vm': case 'sva': case 'mirror': case 'pin': case 'zapper':
 			this.#declares(c, word, guards);
@@ -266,8 +328,8 @@ class Parser {
 		}
 		case 'cat': {
 			const path = c.take('a path');
-			this.#check(c, path, checkReadable(path.text, this.#cgroups));
-			return { kind: 'cat', path: path.text };
+			this.#check(c, path, checkReadable(path.text, this.#names));
+			return { kind: 'cat', path: path.text, ...this.#taskOf(path.text) };
 		}
 		case 'at': return this.#at(c);
 		case 'machine': return c.fail(
@@ -377,20 +439,147 @@ class Parser {
 		const pages = this.#pages(c);
 		const slot = this.#memfdSlots++;
 
-		this.#memfds.set(name, { slot, pages });
+		this.#memfds.set(name, { slot, pages, disk: false });
 		return { kind: 'memfd', name, pages, slot };
 	}
 
-	#memfdRef(c: Cursor): { name: string; slot: number; pages: number } {
-		const word = c.take('a memfd');
-		const memfd = this.#memfds.get(word.text);
+	#diskFile(c: Cursor, word: Word, guards: readonly Guard[]): Action {
+		this.#declares(c, word, guards);
+		const name = this.#newName(c, 'file', (n) => this.#memfds.has(n));
+		const at = c.here();
+		const pages = this.#pages(c);
+		const slot = this.#memfdSlots++;
 
-		if (!memfd)
-			c.fail(word, `memfd ${quoted(word.text)} does not exist; expected ` +
-				(this.#memfds.size ? oneOf([...this.#memfds.keys()])
-				: "a 'memfd NAME PAGES' before") +
-				didYouMean(word.text, this.#memfds.keys()));
-		return { name: word.text, ...memfd };
+		if (!this.#filePages)
+			this.#device(c, at, FILES_PAGES * PAGE, 'the file system');
+		this.#filePages += pages;
+		if (this.#filePages > FILE_PAGES_MAX)
+			c.fail(at, `the files have ${this.#filePages} pages together; ` +
+				`expected at most ${FILE_PAGES_MAX}`);
+		this.#memfds.set(name, { slot, pages, disk: true });
+		return { kind: 'file', name, pages, slot };
+	}
+
+	/* One more block device. */
+	#device(c: Cursor, at: Span, bytes: number, what: string): void {
+		this.#deviceBytes += bytes;
+		if (this.#deviceBytes > DISK_BYTES_MAX)
+			c.fail(at, `${what} takes ${bytes / MiB}M, all block devices ` +
+				`together ${this.#deviceBytes / MiB}M; expected at most ` +
+				`${DISK_BYTES_MAX / MiB}M, less swap`);
+	}
+
+	#memfdRef(c: Cursor, disk = false): FileInfo & { name: string } {
+		const what = disk ? 'file' : 'memfd';
+		const word = c.take(disk ? 'a file' : 'a memfd or file');
+		const known = [...this.#memfds].filter(([, info]) => info.disk || !disk)
+			.map(([name]) => name);
+		const info = this.#memfds.get(word.text);
+
+		if (!info || (disk && !info.disk))
+			c.fail(word, `${what} ${quoted(word.text)} does not exist; expected ` +
+				(known.length ? oneOf(known) : `a '${what} NAME PAGES' before`) +
+				didYouMean(word.text, known));
+		return { name: word.text, ...info };
+	}
+
+	/* Whether what comes is a file on the disk, or pages of one, and no mapping. */
+	#isFile(c: Cursor): boolean {
+		const name = /^([\w-]+)(?:\[|$)/.exec(c.peek()?.text ?? '')?.[1] ?? '';
+
+		return this.#memfds.get(name)?.disk === true && !this.#owners.get(name)?.size;
+	}
+
+	/* f, f[5], f[0..31] */
+	#fileRange(c: Cursor, disk: boolean): FileRef {
+		const word = c.take('a file, f[5] or f[0..31]');
+		const match = /^([A-Za-z_][\w-]*)(?:\[(\d+)(?:\.\.(\d+))?\])?$/.exec(word.text);
+
+		if (!match)
+			c.fail(word, `${quoted(word.text)} is no part of a file; ` +
+				'expected f, f[5] or f[0..31]');
+		const name = match[1]!, info = this.#memfds.get(name);
+		const known = [...this.#memfds].filter(([, one]) => one.disk || !disk)
+			.map(([one]) => one);
+		if (!info || (disk && !info.disk))
+			c.fail(word, `file ${quoted(name)} does not exist; expected ` +
+				(known.length ? oneOf(known) : "a 'file NAME PAGES' before") +
+				didYouMean(name, known));
+		const first = match[2] === undefined ? 0 : Number(match[2]);
+		const last = match[3] !== undefined ? Number(match[3])
+			: match[2] !== undefined ? first : info.pages - 1;
+		if (last >= info.pages || first > last)
+			c.fail(word, `${quoted(word.text)} is not within ${name}'s ${info.pages} ` +
+				`pages; expected 0 to ${info.pages - 1}, the lower first`);
+		return { span: word, text: word.text, name, slot: info.slot, first, last,
+			whole: match[2] === undefined };
+	}
+
+	/* swapon NAME [SIZE] [prio=N] */
+	#swapon(c: Cursor, guards: readonly Guard[]): Action {
+		const word = c.peek() ?? c.take('a swap device');
+		const old = this.#swaps.get(word.text);
+		let pages: number | undefined;
+
+		if (!old) {
+			this.#declares(c, word, guards);
+			this.#newName(c, 'swap device', () => false);
+			const at = c.take('its size: 16M');
+			const bytes = size(at.text, PAGE);
+			if (bytes === undefined || bytes < 2 * PAGE || bytes > DISK_BYTES_MAX)
+				c.fail(at, `${quoted(at.text)} stands here; expected the size of ` +
+					`swap device ${word.text}: 8K to ` +
+					`${DISK_BYTES_MAX / MiB}M in steps of 4K`);
+			this.#device(c, at, bytes, `swap device ${word.text}`);
+			pages = bytes / PAGE;
+		} else {
+			c.take('a swap device');
+			if (old.on && !guards.length)
+				c.fail(word, `swap device ${word.text} is on already; ` +
+					"expected 'swapoff' before");
+		}
+		const prio = c.peek();
+		if (prio) {
+			c.take('prio=N');
+			const n = /^prio=(\d{1,5})$/.exec(prio.text);
+			if (!n || Number(n[1]) > SWAP_PRIO_MAX)
+				c.fail(prio, `${quoted(prio.text)} stands here; ` +
+					`expected prio=0 to prio=${SWAP_PRIO_MAX}, or the end`);
+		}
+		const further = this.#swaps.size - (this.#swaps.has(SWAP) ? 1 : 0);
+		if (!old && further >= SWAPS_MAX)
+			c.fail(word, `${word.text} is one swap device too many; ` +
+				`expected at most ${SWAPS_MAX} besides the machine's`);
+		const info = old ?? { minor: 2 + further, on: true };
+		info.on = true;
+		this.#swaps.set(word.text, info);
+		return { kind: 'swapon', name: word.text, minor: info.minor,
+			...(pages === undefined ? {} : { pages }),
+			...(prio ? { prio: Number(prio.text.slice('prio='.length)) } : {}) };
+	}
+
+	#swapRef(c: Cursor): { name: string; info: { minor: number; on: boolean } } {
+		const word = c.take('a swap device');
+		const info = this.#swaps.get(word.text);
+
+		if (!info)
+			c.fail(word, `swap device ${quoted(word.text)} does not exist; expected ` +
+				(this.#swaps.size ? oneOf([...this.#swaps.keys()])
+				: "a 'swapon NAME SIZE' before") +
+				didYouMean(word.text, this.#swaps.keys()));
+		return { name: word.text, info };
+	}
+
+	get #names(): Names {
+		return { cgroups: this.#cgroups, tasks: this.#tasks };
+	}
+
+	/* The task that a path names. */
+	#taskOf(path: string): { of?: { name: string; slot: number } } {
+		const name = inTask(path)?.task;
+
+		return name === undefined ? {}
+			: { of: { name, slot: this.#tasks.get(name)!.slot } };
 	}
 
 	#newTask(name: string): TaskInfo {
@@ -468,11 +657,49 @@ class Parser {
 					`${range.text} is a part; ` +
 					`expected the whole mapping ${range.name}`);
 			const pages = this.#pages(c);
+			const how = this.#mremapOptions(c, pages, mapping.pages);
 			info.mappings.set(range.name, { slot: mapping.slot, pages });
-			return { kind: 'mremap', range, pages };
+			return { kind: 'mremap', range, pages, ...how };
 		}
-		case 'mlock': case 'munlock':
-			return { kind: word.text, range: this.#range(c, task) };
+		case 'mlock': {
+			const range = this.#range(c, task);
+			return { kind: 'mlock', range, onfault: c.accept('onfault') };
+		}
+		case 'munlock': return { kind: 'munlock', range: this.#range(c, task) };
+		case 'mlockall': {
+			const flags = { current: false, future: false, onfault: false };
+			do {
+				const flag = c.take('current, future or onfault');
+				const key = this.#oneOfWords(c, flag, flag.text,
+					['current', 'future', 'onfault'], 'flag of mlockall');
+				if (flags[key])
+					c.fail(flag,
+						`${key} stands twice; expected each once`);
+				flags[key] = true;
+			} while (!c.done);
+			return { kind: 'mlockall', ...flags };
+		}
+		case 'munlockall': return { kind: 'munlockall' };
+		case 'pread': return { kind: 'pread', file: this.#fileRange(c, true) };
+		case 'pwrite': {
+			const file = this.#fileRange(c, true);
+			return { kind: 'pwrite', file, value: c.done ? 1 : this.#byte(c) };
+		}
+		case 'fadvise': {
+			const file = this.#fileRange(c, true);
+			const advice = c.take('an advice');
+			return { kind: 'fadvise', file, advice: this.#oneOfWords(
+				c, advice, advice.text, FILE_ADVICE, 'advice about a file') };
+		}
+		case 'migrate': {
+			const range = this.#range(c, task);
+			const node = this.#number(c, 0, (this.#machine.nodes ?? 1) - 1);
+			return { kind: 'migrate', range, node, all: c.accept('all') };
+		}
+		case 'idle': {
+			const range = this.#range(c, task);
+			return { kind: 'idle', range, check: c.accept('check') };
+		}
 		case 'read': {
 			const ranges = this.#ranges(c, task);
 			return { kind: 'read', ranges };
@@ -530,6 +757,35 @@ class Parser {
 				: didYouMean(word.text, TASK_STATEMENTS)));
 	}
 
+	/* [inplace] [dontunmap] [at=ADDRESS] */
+	#mremapOptions(
+		c: Cursor, pages: number, oldPages: number,
+	): { mayMove: boolean; dontUnmap: boolean; address?: number } {
+		let mayMove = true, dontUnmap = false, address: number | undefined;
+
+		while (!c.done) {
+			const option = c.take('inplace, dontunmap or at=ADDRESS');
+			const at = /^at=(.*)$/.exec(option.text);
+			const n = at ? integer(at[1]!) : undefined;
+			if (option.text === 'inplace' && mayMove && !dontUnmap &&
+			    address === undefined)
+				mayMove = false;
+			else if (option.text === 'dontunmap' && mayMove && !dontUnmap)
+				dontUnmap = true;
+			else if (n !== undefined && isPlace(n, pages) && mayMove &&
+			         address === undefined)
+				address = n;
+			else
+				c.fail(option, `${quoted(option.text)} stands here; expected ` +
+					'inplace alone, or dontunmap and at=ADDRESS ' +
+					'(a page-aligned user address), each once');
+			if (dontUnmap && pages !== oldPages)
+				c.fail(option, `dontunmap of ${oldPages} pages to ${pages}; ` +
+					'expected as many pages as there are');
+		}
+		return { mayMove, dontUnmap, ...(address === undefined ? {} : { address }) };
+	}
+
 	#newMapping(c: Cursor, word: Word, task: string, name: string, pages: number): number {
 		const slot = this.#mappingNames.push(`${task}.${name}`) - 1;
 
@@ -577,8 +833,7 @@ class Parser {
 			const n = match ? integer(match[2]!) : undefined;
 			if (match?.[1] === 'offset' && n !== undefined && n <= 2 ** 31)
 				offset = n;
-			else if (match?.[1] === 'at' && n !== undefined && n % PAGE === 0
-			         && n >= 0x10000 && n <= 2 ** 47 - (pages + 1) * PAGE)
+			else if (match?.[1] === 'at' && n !== undefined && isPlace(n, pages))
 				address = n;
 			else
 				c.fail(option,
@@ -587,10 +842,13 @@ class Parser {
 					'at=ADDRESS (a page-aligned user address)');
 		}
 		if (memfd && offset + pages > memfd.pages)
-			c.fail(source!, `memfd ${memfd.name} has ${memfd.pages} pages, not ` +
+			c.fail(source!,
+				`${memfd.disk ? 'file' : 'memfd'} ${memfd.name} has ` +
+				`${memfd.pages} pages, not ` +
 				`${offset + pages}; expected a part of it`);
 		if (!memfd && offset)
-			c.fail(source!, 'offset= of anonymous memory; expected it of a memfd only');
+			c.fail(source!, 'offset= of anonymous memory; ' +
+				'expected it of a memfd or file only');
 		const slot = this.#newMapping(c, word, task, word.text, pages);
 		return { kind: 'mmap', name: word.text, slot, pages, protection,
 			shared: sharing.text === 'shared', offset,
@@ -700,11 +958,12 @@ class Parser {
 
 	/* CGROUP/FILE = VALUE, vm.NAME = VALUE, /PATH = VALUE */
 	#knob(c: Cursor, path: Word): Action {
-		this.#check(c, path, checkKnob(path.text, this.#cgroups));
+		this.#check(c, path, checkKnob(path.text, this.#names));
 		c.require('=');
 		const value = c.take('a value');
 		this.#check(c, value, checkValue(path.text, value.text));
-		return { kind: 'knob', path: path.text, value: value.text };
+		return { kind: 'knob', path: path.text, value: value.text,
+			...this.#taskOf(path.text) };
 	}
 
 	#stat(c: Cursor): Action {
@@ -765,6 +1024,18 @@ class Parser {
 			return { of: 'spte', guest, counts: this.#keyValues(c, (at, key) =>
 				this.#oneOfWords(c, at, key, SPTE_COUNTS,
 					"property of a guest's pages")) };
+		}
+		if (this.#isFile(c)) {
+			const file = this.#fileRange(c, true);
+			const [{ value }] = this.#keyValues(c, (at, key, n) => {
+				this.#oneOfWords(c, at, key, ['cached'], 'property of a file');
+				if (n > file.last - file.first + 1)
+					c.fail(at, `${file.text} has ` +
+						`${file.last - file.first + 1} pages; ` +
+						'expected at most so many');
+				return key;
+			}) as [{ key: string; value: number }];
+			return { of: 'cached', file, value };
 		}
 		const range = this.#range(c);
 		const first = c.peek() ?? c.take('present=N, or present, !active, ...');
@@ -884,6 +1155,12 @@ function textHash(text: string): number {
 		high = Math.imul((high << 13 | high >>> 19) ^ code, 0x5bd1e995);
 	}
 	return (low >>> 0) * 2 ** 20 + (high >>> 12) || 1;
+}
+
+/* Whether a fixed mapping of so many pages can start at an address. */
+function isPlace(address: number, pages: number): boolean {
+	return address % PAGE === 0 && address >= 0x10000 &&
+		address <= 2 ** 47 - (pages + 1) * PAGE;
 }
 
 /** A whole number, decimal or 0x, below 2^53. */

@@ -18,12 +18,14 @@ import { deviceOf } from '../device_ops.ts';
 import { outcomeCode, outcomeName } from '../errors.ts';
 import { eventPart } from '../ftrace.ts';
 import { kernelHas, type Kernel } from '../kernels.ts';
-import { BlockedError, Machine, MachineError, STAT_KEYS, StepBudgetError, boot, type PageCounts,
-	type Range, type Task } from '../machine.ts';
+import { BlockedError, Machine, MachineError, STAT_KEYS, StepBudgetError, boot, type FileRange,
+	type PageCounts, type Range, type Task } from '../machine.ts';
 import { Vm } from '../vm.ts';
-import type { Action, Expectation, Program, RangeRef, Statement } from './ast.ts';
+import type { Action, Expectation, FileRef, Program, RangeRef, Statement } from './ast.ts';
 import { askNotifiers, isDeviceAction, pagesText, runDevice, spteText } from './devices.ts';
-import { filePath } from './knobs.ts';
+import { checkCached, checkErrno, checkPages, checkSptes, checkStat, checkTrace, checkValue,
+	type Verdict } from './expect.ts';
+import { filePath, inTask } from './knobs.ts';
 import { isInRange } from './match.ts';
 import * as state from './state.ts';
 
@@ -44,6 +46,8 @@ export type Outcome =
 	/** `flags`, of a single page: as in /proc/kpageflags. */
 	| { readonly kind: 'show'; readonly pages: number; readonly counts: PageCounts;
 	    readonly flags?: readonly string[] }
+	/** Of pages of a file, how many are in memory. */
+	| { readonly kind: 'cached'; readonly pages: number; readonly cached: number }
 	| { readonly kind: 'stat'; readonly values: readonly (readonly [string, number])[] }
 	/** From the event's name on. */
 	| { readonly kind: 'trace'; readonly lines: readonly string[] }
@@ -90,11 +94,16 @@ const OBSERVED_PAGES_MAX = 1e8;
 /* Hooks within hooks; deeper ones wait. */
 const DEPTH_MAX = 200;
 const ASKING: ReadonlySet<string> = new Set(
-	['show', 'showguest', 'stat', 'trace', 'notifiers', 'cat', 'expect', 'at']);
+	['show', 'showguest', 'cached', 'stat', 'trace', 'notifiers', 'cat', 'expect', 'at']);
 
 /** Whether a statement only looks, or waits to look. */
 export function isAsking({ kind }: Statement): boolean {
 	return ASKING.has(kind);
+}
+
+/** Whether the guards let a statement run on a kernel. */
+export function isFor(kernel: Kernel, { guards }: Statement): boolean {
+	return guards.every(({ has, commit }) => kernelHas(kernel, commit) === has);
 }
 
 const DONE: Outcome = { kind: 'done' };
@@ -108,6 +117,21 @@ export function isFailure(outcome: Outcome): boolean {
 	case 'endless': return true;
 	default: return false;
 	}
+}
+
+/** Whether an `expect errno` that `isFor` a kernel stands before the next statement that acts. */
+export function isErrnoAsked(
+	{ statements }: Program, place: number, isFor: (statement: Statement) => boolean,
+): boolean {
+	for (let next = place + 1; next < statements.length; next++) {
+		const statement = statements[next]!;
+		if (!isAsking(statement))
+			return false;
+		if (statement.kind === 'expect' && statement.expectation.of === 'errno' &&
+		    isFor(statement))
+			return true;
+	}
+	return false;
 }
 
 export interface RunOptions {
@@ -174,6 +198,28 @@ export class Runner {
 			throw new ResumeError('the snapshot was taken by another program');
 	}
 
+	/**
+	 * A file of the machine, whole, by a path as programs have it; one of words as its bytes.
+	 * @throws MachineError
+	 */
+	readFile(path: string): string | Uint8Array {
+		const name = inTask(path)?.task;
+		const slot = name === undefined ? -1 : this.program.taskNames.lastIndexOf(name);
+
+		return this.machine.readWhole(this.#path(
+			{ path, ...(slot < 0 ? {} : { of: { name: name!, slot } }) }));
+	}
+
+	/** Where a mapping is now, by its name with its task's: `a.m`. @throws MachineError */
+	rangeOf(name: string): Range {
+		const slot = this.program.mappingNames.lastIndexOf(name);
+		const { pid, start, pages } = state.mapping(slot);
+
+		if (slot < 0 || !pid)
+			throw new MachineError(`mapping ${name}`, ENOENT);
+		return { pid, start, pages };
+	}
+
 	/** Place of the statement that runs next. */
 	get place(): number {
 		return state.nextStatement.v;
@@ -226,10 +272,8 @@ export class Runner {
 			this.#neverMet();
 	}
 
-	/* Whether the guards let a statement run on this kernel. */
-	#isFor({ guards }: Statement): boolean {
-		return guards.every(({ has, commit }) =>
-			kernelHas(this.machine.kernel, commit) === has);
+	#isFor(statement: Statement): boolean {
+		return isFor(this.machine.kernel, statement);
 	}
 
 	#saw(observation: Observation): void {
@@ -288,23 +332,9 @@ export class Runner {
 			if (statement.kind === 'expect')
 				return { kind: 'expect', held: false, got: error.message };
 			return { kind: 'refused', error: name, where: error.where,
-				asked: !asking && this.#isErrnoAsked(place) };
+				asked: !asking && isErrnoAsked(this.program, place,
+					(next) => this.#isFor(next)) };
 		}
-	}
-
-	/* Whether an `expect errno` for this kernel stands before the next statement that acts. */
-	#isErrnoAsked(place: number): boolean {
-		const { statements } = this.program;
-
-		for (let next = place + 1; next < statements.length; next++) {
-			const statement = statements[next]!;
-			if (!isAsking(statement))
-				return false;
-			if (statement.kind === 'expect' && statement.expectation.of === 'errno' &&
-			    this.#isFor(statement))
-				return true;
-		}
-		return false;
 	}
 
 	#task(slot: number): Task {
@@ -386,6 +416,36 @@ export class Runner {
 				statement.slot, machine.memfd(statement.name, statement.pages).fd +
 				1);
 			break;
+		case 'file':
+			state.setMemfdFd(
+				statement.slot, machine.file(statement.name, statement.pages).fd +
+				1);
+			break;
+		case 'truncate':
+			machine.truncate({ fd: this.#fd(statement.slot) }, statement.pages);
+			break;
+		case 'fsync': machine.fsync({ fd: this.#fd(statement.slot) }); break;
+		case 'sync': machine.sync(); break;
+		case 'complete': machine.complete(statement.requests ?? Infinity); break;
+		case 'pread': task.pread(this.#fileRange(statement.file)); break;
+		case 'pwrite':
+			task.pwrite(this.#fileRange(statement.file), statement.value);
+			break;
+		case 'fadvise': {
+			const { file, advice } = statement;
+			task.fadvise(file.whole ? { fd: this.#fd(file.slot) }
+				: this.#fileRange(file), advice);
+			break;
+		}
+		case 'swapon':
+			if (statement.pages !== undefined)
+				machine.addSwap(statement.pages, statement.minor);
+			machine.swapon(statement.minor, statement.prio);
+			break;
+		case 'swapoff': machine.swapoff(statement.minor); break;
+		case 'compact':
+			refused('compact', machine.writeFile('/proc/sys/vm/compact_memory', '1'));
+			break;
 		case 'close': {
 			machine.closeMemfd({ fd: this.#fd(statement.slot) });
 			state.setMemfdFd(statement.slot, 0);
@@ -420,10 +480,13 @@ export class Runner {
 				...(address === undefined ? {} : { fixedAt: address }) }));
 			break;
 		}
-		case 'mremap':
-			state.setMapping(statement.range.slot,
-				task.mremap(this.#range(statement.range), statement.pages));
+		case 'mremap': {
+			const { range, pages, mayMove, dontUnmap, address } = statement;
+			state.setMapping(range.slot, task.mremap(this.#range(range), pages,
+				{ mayMove, dontUnmap,
+				...(address === undefined ? {} : { fixedAt: address }) }));
 			break;
+		}
 		case 'munmap':
 			task.munmap(this.#range(statement.range));
 			if (statement.forgets)
@@ -434,7 +497,24 @@ export class Runner {
 			task.mprotect(this.#range(statement.range), statement.protection);
 			break;
 		case 'madvise': task.madvise(this.#range(statement.range), statement.advice); break;
-		case 'mlock': task.mlock(this.#range(statement.range)); break;
+		case 'mlock':
+			task.mlock(this.#range(statement.range), statement.onfault);
+			break;
+		case 'mlockall': {
+			const { current, future, onfault } = statement;
+			task.mlockall((current ? 1 : 0) | (future ? 2 : 0) | (onfault ? 4 : 0));
+			break;
+		}
+		case 'munlockall': task.munlockall(); break;
+		case 'migrate':
+			task.movePages(this.#range(statement.range), statement.node, statement.all);
+			break;
+		case 'idle':
+			if (statement.check)
+				machine.checkIdle(this.#range(statement.range));
+			else
+				machine.markIdle(this.#range(statement.range));
+			break;
 		case 'munlock': task.munlock(this.#range(statement.range)); break;
 		case 'read':
 			this.#access(statement.ranges, from, (range) => task.read(range));
@@ -450,7 +530,7 @@ export class Runner {
 				machine.reclaim(statement.cgroup, statement.pages));
 			break;
 		case 'knob': {
-			const path = filePath(statement.path);
+			const path = this.#path(statement);
 			refused(path, machine.writeFile(path, statement.value));
 			break;
 		}
@@ -465,6 +545,17 @@ export class Runner {
 		if (!fd)
 			throw new MachineError('memfd', EBADF);
 		return fd - 1;
+	}
+
+	#fileRange({ slot, first, last }: FileRef): FileRange {
+		return { fd: this.#fd(slot), first, last };
+	}
+
+	/* A path as the machine has it: a task's name in it stands for its PID. */
+	#path({ path, of }: { path: string; of?: { name: string; slot: number } }): string {
+		if (!of)
+			return filePath(path);
+		return path.replace(`/${of.name}/`, `/${this.#task(of.slot).pid}/`);
 	}
 
 	/* -- What a statement asks ------------------------------------------------------------ */
@@ -496,7 +587,12 @@ export class Runner {
 				new Vm(machine, name).spteCounts(address, pages))] };
 		}
 		case 'cat': return { kind: 'cat',
-			text: machine.readFile(filePath(statement.path)) };
+			text: machine.readFile(this.#path(statement)) };
+		case 'cached': {
+			const file = this.#fileRange(statement.file);
+			return { kind: 'cached', pages: file.last - file.first + 1,
+				cached: machine.cached(file) };
+		}
 		case 'expect': return { kind: 'expect', ...this.#check(statement.expectation) };
 		default: return undefined;
 		}
@@ -527,50 +623,29 @@ export class Runner {
 		return this.machine.show(range);
 	}
 
-	#check(expectation: Expectation): { held: boolean; got: string } {
+	#check(expectation: Expectation): Verdict {
 		switch (expectation.of) {
-		case 'counts': {
-			const counts = this.#counts(expectation.range);
-			return all(expectation.counts.map(({ key, value }) =>
-				[counts[key] === value, `${key}=${counts[key]}`]));
-		}
-		case 'flags': {
-			const { first, last } = expectation.range;
-			const counts = this.#counts(expectation.range), pages = last - first + 1;
-			return all(expectation.flags.map(({ key, set }) => pages === 1
-				? [(counts[key] === 1) === set, `${counts[key] ? '' : '!'}${key}`]
-				: [counts[key] === (set ? pages : 0), `${key}=${counts[key]}`]));
-		}
+		case 'counts': case 'flags':
+			return checkPages(expectation, this.#counts(expectation.range));
 		case 'value': {
-			const { range, value } = expectation;
-			const pages = this.#range(range);
-			const bytes = this.machine.taskOf(pages.pid).read(pages);
-			const odd = bytes.findIndex((byte) => byte !== value);
-			const page = `${range.name}[${range.first + Math.max(odd, 0)}]`;
-			return { held: odd < 0, got: `${page} = ${bytes[Math.max(odd, 0)]}` };
+			const pages = this.#range(expectation.range);
+			return checkValue(expectation,
+				this.machine.taskOf(pages.pid).read(pages));
 		}
 		case 'spte': {
 			const { name, address, pages } = expectation.guest;
-			const counts = new Vm(this.machine, name).spteCounts(address, pages);
-			return all(expectation.counts.map(({ key, value }) =>
-				[counts[key] === value, `${key}=${counts[key]}`]));
+			return checkSptes(expectation,
+				new Vm(this.machine, name).spteCounts(address, pages));
 		}
-		case 'stat': {
-			const values = new Map(this.machine.stat(expectation.cgroup,
-				expectation.keys.map(({ key }) => key)));
-			return all(expectation.keys.map(({ key, value }) =>
-				[values.get(key) === value,
-				`${key}=${values.get(key) ?? 'none'}`]));
+		case 'cached': {
+			const pages = this.#fileRange(expectation.file);
+			return checkCached(expectation, this.machine.cached(pages));
 		}
-		case 'trace':
-			return all(expectation.sums.map(({ event, key, value }) => {
-				const sum = traceSum(event, key);
-				return [sum === value, `${key}=${sum}`];
-			}));
-		case 'errno': {
-			const got = outcomeName(state.lastErrno.v);
-			return { held: got === expectation.name, got };
-		}
+		case 'stat':
+			return checkStat(expectation, new Map(this.machine.stat(expectation.cgroup,
+				expectation.keys.map(({ key }) => key))));
+		case 'trace': return checkTrace(expectation, traceSum);
+		case 'errno': return checkErrno(expectation, outcomeName(state.lastErrno.v));
 		}
 	}
 
@@ -647,12 +722,6 @@ const ENOENT = 2, ESRCH = 3, EBADF = 9;
 function refused(where: string, result: number): void {
 	if (result < 0)
 		throw new MachineError(where, -result);
-}
-
-function all(checks: readonly (readonly [held: boolean, got: string])[]):
-	{ held: boolean; got: string } {
-	return { held: checks.every(([held]) => held),
-		got: checks.map(([, got]) => got).join(' ') };
 }
 
 /* The sum of a number over the lines of an event that the last statement which left any left. */

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* vmmu bisect: which commits turn a program's outcome. */
+import { COMMITS } from '../lib/commits.ts';
+import { bisect as search } from '../sim/bisect.ts';
+import { kernelHas, parseKernel } from '../sim/kernels.ts';
+import { UsageError, parseArguments } from './arguments.ts';
+import { runJob } from './job.ts';
+import { print, readInput } from './output.ts';
+import { EX_FAILED, EX_OK, readProgram } from './programs.ts';
+import { json } from './report.ts';
+import { wrap } from './table.ts';
+import { shellWord } from './text.ts';
+
+const WIDTH = 100, INDENT = 14;
+
+export function bisect(words: readonly string[]): number {
+	const { operands, options } = parseArguments('bisect',
+		{ good: 'value', bad: 'value', json: 'flag', help: 'flag' } as const, words);
+	const [file, ...more] = operands;
+
+	if (file === undefined || more.length)
+		throw new UsageError(
+			'bisect: expected one litmus program; vmmu help bisect has examples');
+	if (options.good === undefined || options.bad === undefined)
+		throw new UsageError('bisect: expected two kernels: --good KERNEL --bad KERNEL');
+	const good = parseKernel(options.good), bad = parseKernel(options.bad);
+	const program = readProgram(file);
+	const found = search(program, good, bad);
+
+	if (!found) {
+		if (options.json)
+			print(json({ command: 'bisect', file, good: good.name, bad: bad.name,
+				commits: [] }));
+		else
+			print(`${file} shows the same on ${good.name} and ${bad.name}\n`);
+		return EX_FAILED;
+	}
+	const { commits, before, after, runs } = found;
+	const text = new TextDecoder().decode(readInput(file));
+	const [one, other] = runJob({ programs: [{ file, text }],
+		kernels: [before.name, after.name] });
+	const shown = other!.shown.flatMap(({ line, text: statement, got }, i) => {
+		const was = one!.shown[i]?.got ?? '';
+		return got === was ? [] : [{ line, statement, before: was, after: got }];
+	});
+
+	if (options.json) {
+		print(json({ command: 'bisect', file, good: good.name, bad: bad.name,
+			commits: commits.map((nr) => ({ ...COMMITS[nr],
+				added: !kernelHas(bad, nr) })),
+			before: before.name, after: after.name, runs, shown }));
+		return EX_OK;
+	}
+	const lines = commits.flatMap((nr) => {
+		const { id, release, subject, changes } = COMMITS[nr]!;
+		return [`${kernelHas(bad, nr) ? '-' : '+'}${id} ${subject} (${release})`,
+			...wrap(changes, WIDTH - INDENT).map((line) => ' '.repeat(INDENT) + line)];
+	});
+	print(`${file}: from ${bad.name} to ${good.name}, ` +
+		`${commits.length === 1 ? 'this commit' : 'these commits together'} ` +
+		`${commits.length === 1 ? 'turns' : 'turn'} the outcome:\n\n` +
+		lines.map((line) => `${line}\n`).join('') +
+		`\n${shown.flatMap(({ line, statement, before: was, after: is }) => [
+			`line ${line}: ${statement}`, ...beside('before', was), ...beside('after',
+				is),
+		]).map((line) => `${line}\n`).join('')}` +
+		`\n${runs} kernels were run; to see it: vmmu run ${shellWord(file)} ` +
+		`--kernel ${before.name} --kernel ${after.name}\n`);
+	return EX_OK;
+}
+
+/* What a statement showed; of many lines the number. */
+function beside(label: string, text: string): string[] {
+	const lines = text.split('\n');
+	const shown = lines.length > 1 ? `${lines.length} lines` : text || 'nothing';
+
+	return wrap(shown, WIDTH - INDENT).map((line, i) =>
+		(i === 0 ? `  ${label}:`.padEnd(INDENT) : ' '.repeat(INDENT)) + line);
+}

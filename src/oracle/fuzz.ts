@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random litmus programs, valid by construction and weighted towards what reclaim sees: the same
+ * seed gives the same program.
+ */
+import { POINTS } from '../lib/points.ts';
+import { ADVICE } from '../sim/litmus/ast.ts';
+
+/* mulberry32: of its own, for the machine's numbers are part of the machine. */
+export function generator(seed: number): (n: number) => number {
+	let state = seed | 0;
+
+	return (n) => {
+		state = (state + 0x6d2b79f5) | 0;
+		let t = Math.imul(state ^ (state >>> 15), 1 | state);
+		t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+		return ((t ^ (t >>> 14)) >>> 0) % n;
+	};
+}
+
+export interface FuzzOptions {
+	/**
+	 * Only what a real kernel can do, and does the same way each time: no `at`, no reclaim from
+	 * the root, one CPU, no task that dies.
+	 */
+	readonly real?: boolean;
+	/** Look at pages and counters after whatever may have changed them. */
+	readonly looks?: boolean;
+}
+
+interface Mapping {
+	readonly name: string;
+	readonly pages: number;
+	readable: boolean;
+	writable: boolean;
+	/* Its children may lack pages of it. */
+	dontfork: boolean;
+	/* Where it is shared: its file, and the first page there. */
+	readonly memfd: string | undefined;
+	readonly offset: number;
+}
+interface Task { readonly name: string; cgroup: string; readonly mappings: Mapping[] }
+
+const TASKS_MAX = 5, MAPPINGS_MAX = 4, PAGES_MAX = 80;
+/* Sizes about which batches of the kernel begin and end: pagevecs, SWAP_CLUSTER_MAX, a stock. */
+const EDGES = [1, 2, 14, 15, 16, 31, 32, 33, 63, 64, 65];
+/* The finest look, at the end. */
+const PIECE_PAGES = 4;
+
+class Writer {
+	readonly #below: (n: number) => number;
+	readonly #real: boolean;
+	readonly #looks: boolean;
+	readonly lines: string[] = [];
+	readonly #tasks: Task[] = [];
+	readonly #cgroups = ['A', 'B'];
+	/* Those that can have tasks: none that has children. */
+	#homes = ['A', 'B'];
+	readonly #memfds: { readonly name: string; readonly pages: number }[] = [];
+	/* A limit that cannot be kept would kill; one that has no room for swap as well. */
+	readonly #limited: 'memory' | 'swap';
+	#names = 0;
+
+	constructor(seed: number, real: boolean, looks: boolean) {
+		this.#below = generator(seed);
+		this.#real = real;
+		this.#looks = looks;
+		this.#limited = this.#chance(70) ? 'memory' : 'swap';
+		this.#machine(seed);
+	}
+
+	#pick<T>(of: readonly T[]): T {
+		return of[this.#below(of.length)]!;
+	}
+
+	#chance(percent: number): boolean {
+		return this.#below(100) < percent;
+	}
+
+	/* One of several, each as often as its weight says. */
+	#weighted<T>(of: readonly (readonly [weight: number, what: T])[]): T {
+		let at = this.#below(of.reduce((sum, [weight]) => sum + weight, 0));
+
+		return of.find(([weight]) => (at -= weight) < 0)![1];
+	}
+
+	#pages(most = PAGES_MAX): number {
+		return Math.min(most, this.#chance(50) ? this.#pick(EDGES) : 1 + this.#below(most));
+	}
+
+	#machine(seed: number): void {
+		let small = false;
+
+		if (!this.#real)
+			this.lines.push(`machine ram=${this.#pick([64, 96])}M ` +
+				`swap=${this.#pick([0, 1, 16])}M cpus=${1 + this.#below(3)} ` +
+				`pcid=${this.#below(2)} seed=${seed}`);
+		else if (this.#limited === 'swap' && (small = this.#chance(50)))
+			this.lines.push(`machine swap=${this.#pick(['0', '1M', '128K'])}`);
+		if (this.#chance(50))
+			this.lines.push('/sys/kernel/debug/fault_around_bytes = 4096');
+		/* Which slots of a small swap lie together is of the boot, not of the program. */
+		if (small || this.#chance(50))
+			this.lines.push('vm.page-cluster = 0');
+		if (this.#chance(30))
+			this.#swappiness();
+		this.lines.push('cgroup A', 'cgroup B');
+		if (this.#chance(25)) {
+			this.lines.push('cgroup A/C');
+			this.#cgroups.push('A/C');
+			this.#homes = ['A/C', 'B'];
+		}
+		for (const name of this.#chance(60) ? ['f', 'g'] : ['f']) {
+			this.#memfds.push({ name, pages: this.#pages() });
+			this.lines.push(`memfd ${name} ${this.#memfds.at(-1)!.pages}`);
+		}
+		this.#newTask(this.#homes[0]!);
+		this.#map(this.#tasks[0]!);
+	}
+
+	#swappiness(): void {
+		this.lines.push(`vm.swappiness = ${this.#pick([0, 1, 10, 60, 100, 200])}`);
+	}
+
+	#newTask(cgroup = this.#pick([...this.#homes, this.#homes[0]!,
+		...(this.#real ? [] : ['/'])])): void {
+		const name = `t${this.#names++}`;
+
+		this.#tasks.push({ name, cgroup, mappings: [] });
+		this.lines.push(`task ${name}${cgroup === '/' ? '' : ` cgroup=${cgroup}`}`);
+	}
+
+	#map(task: Task): void {
+		const name = `m${this.#names++}`;
+		const memfd = this.#chance(45) ? this.#pick(this.#memfds) : undefined;
+		const pages = this.#pages(memfd?.pages);
+		const offset = memfd ? this.#below(memfd.pages - pages + 1) : 0;
+		const prot = this.#pick(['rw', 'rw', 'rw', 'r', 'rx', 'rwx']);
+		const shared = memfd ? this.#chance(70) : this.#chance(20);
+
+		this.lines.push(`${task.name}: ${name} = mmap ${memfd?.name ?? 'anon'} ${pages} ` +
+			`${prot} ${shared ? 'shared' : 'private'}` +
+			(offset ? ` offset=${offset}` : ''));
+		task.mappings.push({ name, pages, readable: true, writable: prot.includes('w'),
+			dontfork: false, memfd: shared ? memfd?.name : undefined, offset });
+		if (prot.includes('w') && this.#chance(60))
+			this.lines.push(`${task.name}: write ${name}`);
+	}
+
+	#range({ name, pages }: Mapping, descending = false): string {
+		if (this.#chance(50))
+			return name;
+		const first = this.#below(pages), last = first + this.#below(pages - first);
+		if (this.#chance(30) || first === last)
+			return `${name}[${first}]`;
+		return descending && this.#chance(30) ? `${name}[${last}..${first}]`
+			: `${name}[${first}..${last}]`;
+	}
+
+	#access(task: Task, mapping: Mapping): string | undefined {
+		/* What a signal would follow is rare, or tasks would not live long. */
+		const wrong = !this.#real && this.#chance(1);
+		const ranges = Array.from({ length: this.#chance(80) ? 1 : 2 + this.#below(2) },
+			() => this.#range(mapping, true)).join(' ');
+
+		if (!mapping.readable && !wrong)
+			return undefined;
+		return `${task.name}: ` + (this.#chance(60) && (mapping.writable || wrong)
+			? `write ${ranges} ${this.#below(256)}` : `read ${ranges}`);
+	}
+
+	/* What a task can do that declares and removes no name. */
+	#deed(task: Task): string | undefined {
+		const mapping = task.mappings.length ? this.#pick(task.mappings) : undefined;
+
+		if (!mapping)
+			return undefined;
+		const range = () => this.#range(mapping);
+		const deed = this.#weighted<() => string | undefined>([
+			[45, () => this.#access(task, mapping)],
+			[12, () => this.#clearRefs(task, this.#pick([1, 1, 1, 2, 3, 4]))],
+			[18, () => {
+				const advice = this.#weighted<string>([[2, 'cold'], [2, 'pageout'],
+					[2, 'free'], [1, 'dontneed'], [3, this.#pick(ADVICE)]]);
+				mapping.dontfork ||= advice === 'dontfork';
+				return `${task.name}: madvise ${range()} ${advice}`;
+			}],
+			/* What is locked cannot be kept within a limit. */
+			[!this.#real || this.#limited === 'swap' ? 4 : 0,
+				() => `${task.name}: mlock ${range()}`],
+			[2, () => `${task.name}: munlock ${range()}`],
+			[3, () => {
+				const prot = this.#pick(['r', 'rw', 'rw', 'none']);
+				mapping.readable = prot !== 'none';
+				mapping.writable = prot === 'rw';
+				return `${task.name}: mprotect ${mapping.name} ${prot}`;
+			}],
+		]);
+		return deed();
+	}
+
+	/*
+	 * What a TLB still has is of the processor: on a real kernel init runs in between, which
+	 * empties it.
+	 */
+	#clearRefs({ name }: Task, what: number): string {
+		return `${name}: clear_refs ${what}` + (this.#real ? '\nvm.page-cluster = 0' : '');
+	}
+
+	#fork(task: Task): void {
+		const name = `t${this.#names++}`;
+
+		this.lines.push(`${task.name}: fork ${name}`);
+		this.#tasks.push({ name, cgroup: task.cgroup,
+			mappings: task.mappings.filter(({ dontfork }) => !dontfork)
+				.map((mapping) => ({ ...mapping })) });
+	}
+
+	/*
+	 * Referenced, but not by what was mapped before: the mapping anew, for the TLB would hide a
+	 * plain read from the accessed bit.
+	 */
+	#afresh(task: Task): void {
+		const mapping = this.#pick(task.mappings);
+		const { name, pages, memfd, offset } = mapping;
+
+		this.lines.push(this.#clearRefs(task, 1));
+		if (memfd !== undefined) {
+			this.lines.push(`${task.name}: munmap ${name}`,
+				`${task.name}: ${name} = mmap ${memfd} ${pages} rw shared` +
+				(offset ? ` offset=${offset}` : ''));
+			Object.assign(mapping, { readable: true, writable: true, dontfork: false });
+		}
+		if (mapping.readable)
+			this.lines.push(`${task.name}: read ${this.#range(mapping, true)}`);
+	}
+
+	#unmap(task: Task): void {
+		const mapping = this.#pick(task.mappings);
+		const part = this.#chance(40) && mapping.pages > 2;
+
+		this.lines.push(`${task.name}: munmap ${mapping.name}${part ? '[1]' : ''}`);
+		task.mappings.splice(task.mappings.indexOf(mapping), 1);
+	}
+
+	#limit(): void {
+		const [swap, memory] = [this.#limited === 'swap', this.#limited === 'memory'];
+		const file = this.#weighted([[2, 'low'], [1, 'min'],
+			[!this.#real || memory ? 2 : 0, 'high'],
+			[!this.#real || memory ? 2 : 0, 'max'],
+			[!this.#real || swap ? 2 : 0, 'swap.max']]);
+		const value = this.#pick(['max', 'max', '1M', '256K', '128K',
+			...(this.#real ? [] : ['64K'])]);
+
+		this.lines.push(`${this.#pick(this.#cgroups)}/memory.${file} = ${value}`);
+	}
+
+	/* Look at what reclaim, or one task's deed, may have changed. */
+	#look(tasks: readonly Task[], cgroups: readonly string[]): void {
+		for (const { name, mappings } of tasks)
+			for (const mapping of mappings)
+				this.lines.push(`show ${name}.${mapping.name}`);
+		/* The root has no memory.stat in v5.10. */
+		for (const cgroup of cgroups.filter((one) => one !== '/'))
+			this.lines.push(`stat ${cgroup} all`, `cat ${cgroup}/memory.current`);
+	}
+
+	#reclaim(): void {
+		const cgroup = this.#pick([...this.#cgroups, 'A', ...(this.#real ? [] : ['/'])]);
+
+		this.lines.push(`reclaim ${cgroup} ${this.#pages(64)}`);
+		if (!this.#looks)
+			return;
+		this.lines.push('trace');
+		this.#look(this.#tasks, [cgroup]);
+		const task = this.#pick(this.#tasks);
+		if (task.mappings.length) {
+			const { name, pages } = this.#pick(task.mappings);
+			this.lines.push(`show ${task.name}.${name}[${this.#below(pages)}]`);
+		}
+	}
+
+	statement(): void {
+		const task = this.#pick(this.#tasks);
+		const { mappings } = task;
+		const room = this.#tasks.length < TASKS_MAX;
+		const at = this.lines.length;
+
+		const kind = this.#weighted([
+			[room ? 4 : 0, 'task'], [mappings.length < MAPPINGS_MAX ? 8 : 0, 'map'],
+			[room ? 3 : 0, 'fork'], [this.#tasks.length > 1 ? 2 : 0, 'exit'],
+			[mappings.length ? 3 : 0, 'unmap'], [mappings.length ? 5 : 0, 'afresh'],
+			[1, 'move'], [20, 'reclaim'],
+			[7, 'drain'], [4, 'limit'], [2, 'swappiness'],
+			[this.#real ? 0 : 4, 'hook'], [3, 'ask'], [38, 'deed'],
+		]);
+		switch (kind) {
+		case 'task': this.#newTask(); break;
+		case 'map': this.#map(task); break;
+		case 'fork': this.#fork(task); break;
+		case 'exit':
+			this.lines.push(`${task.name}: exit`);
+			this.#tasks.splice(this.#tasks.indexOf(task), 1);
+			break;
+		case 'unmap': this.#unmap(task); break;
+		case 'afresh': this.#afresh(task); break;
+		case 'move':
+			task.cgroup = this.#pick(this.#homes);
+			this.lines.push(`${task.name}: move ${task.cgroup}`);
+			break;
+		case 'reclaim': this.#reclaim(); break;
+		case 'drain': this.lines.push('drain'); break;
+		case 'limit': this.#limit(); break;
+		case 'swappiness': this.#swappiness(); break;
+		case 'ask':
+			this.lines.push(this.#pick([`stat ${this.#pick(this.#cgroups)}`, 'trace',
+				`cat ${this.#pick(this.#cgroups)}/memory.${this.#pick(
+					['events', 'swap.current', 'stat'])}`,
+				'cat /proc/vmstat']));
+			break;
+		default: {
+			const body = this.#deed(task);
+			if (body !== undefined)
+				this.lines.push(kind === 'hook'
+					? `at ${this.#pick(POINTS)}: ${body}` : body);
+		}
+		}
+		if (this.#looks && this.lines.length > at && this.#chance(60) &&
+			['deed', 'limit', 'unmap', 'fork', 'map', 'afresh'].includes(kind))
+			this.#look(this.#tasks.includes(task) ? [task] : [],
+				this.#chance(30) ? [task.cgroup] : []);
+	}
+
+	/* At the end everything is looked at, in small pieces. */
+	end(): void {
+		if (!this.#looks)
+			return;
+		for (const { name, mappings } of this.#tasks)
+			for (const mapping of mappings)
+				for (let page = 0; page < mapping.pages; page += PIECE_PAGES)
+					this.lines.push(`show ${name}.${mapping.name}[${page}..` +
+						`${Math.min(page + PIECE_PAGES,
+							mapping.pages) - 1}]`);
+		for (const cgroup of this.#cgroups)
+			for (const file of ['stat', 'current', 'swap.current', 'events'])
+				this.lines.push(`cat ${cgroup}/memory.${file}`);
+	}
+}
+
+/**
+ * A program of so many statements after those that set it up, and between those that look.
+ * @param seed any integer of 32 bits
+ */
+export function randomProgram(
+	seed: number, statements: number, { real = false, looks = false }: FuzzOptions = {},
+): string {
+	const writer = new Writer(seed, real, looks);
+
+	for (let i = 0; i < statements; i++)
+		writer.statement();
+	writer.end();
+	return `${writer.lines.join('\n')}\n`;
+}
