@@ -75,7 +75,8 @@ type Ops = Partial<mmu_notifier_ops> & { readonly name: string };
  */
 export function logged(ops: Ops): Ops {
 	const { release, clear_flush_young, clear_young, test_young, change_pte,
-		invalidate_range_start, invalidate_range_end, invalidate_range, invalidate_page } = ops;
+		invalidate_range_start, invalidate_range_end, invalidate_range,
+		invalidate_page } = ops;
 
 	return {
 		...ops,

@@ -108,7 +108,7 @@ function line(statement: Statement, tasks: Tasks): Line | undefined {
 		words: [statement.kind, ...words(statement)] };
 }
 
-const SECONDARY = 'what a secondary MMU has mapped no file of Linux shows, and the guest drives none';
+const SECONDARY = 'the guest drives no secondary MMU, and no file shows what one has mapped';
 const COMPACTION = 'compaction moves pages by where they lie, which differs from boot to boot';
 
 /* Why a statement has no meaning on a real kernel. */
