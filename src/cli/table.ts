@@ -58,7 +58,8 @@ interface Row {
 const isWorthARow = (observation: Observation): boolean => {
 	const { statement, outcome, killed, during } = observation;
 
-	return isAsking(statement) || outcome.kind === 'refused' || outcome.kind === 'endless' ||
+	return isAsking(statement) || outcome.kind === 'lines' || outcome.kind === 'refused' ||
+		outcome.kind === 'endless' ||
 		during !== undefined || killed !== undefined;
 };
 

@@ -98,6 +98,7 @@ function plainText(statement: Statement, outcome: Outcome): string | undefined {
 		statement.kind === 'stat' && statement.keys.length > 0);
 	case 'expect': return outcome.held ? 'ok' : `FAIL ${outcome.got}`;
 	case 'never met': return 'never met';
+	case 'lines': return outcome.lines.length === 1 ? outcome.lines[0] : undefined;
 	case 'trace': case 'notifiers': case 'cat': return undefined;
 	}
 }
@@ -106,7 +107,7 @@ function plainText(statement: Statement, outcome: Outcome): string | undefined {
 export function outcomeLines(outcome: Outcome): readonly string[] {
 	switch (outcome.kind) {
 	case 'trace': return shortTrace(outcome.lines);
-	case 'notifiers': return outcome.lines;
+	case 'notifiers': case 'lines': return outcome.lines;
 	case 'cat': return outcome.text.replace(/\n$/, '').split('\n');
 	default: return [];
 	}

@@ -517,6 +517,13 @@ export const MM_DONT_BE_STUCK_TO_RMAP_LOCK_ON_RECLAIM_PATH = commit(
 		changes: 'Reclaim keeps a page whose rmap lock is contended; before, ' +
 			'it waited.',
 	});
+export const KVM_DONT_SET_ACCESSED_DIRTY_BITS_FOR_ZERO_PAGE = commit(
+	'a1040b0d42ac', 'v6.0', 'v5.10.137',
+	"KVM: Don't set Accessed/Dirty bits for ZERO_PAGE", {
+		where: ['virt/kvm/kvm_main.c:kvm_set_pfn_accessed'],
+		changes: 'What a guest did with the zero page marks neither it nor ' +
+			'its reference; before, it got PG_referenced and PG_dirty.',
+	});
 export const MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY = commit(
 	'2555283eb40d', 'v6.0', 'v5.10.141',
 	'mm/rmap: Fix anon_vma->degree ambiguity leading to double-reuse', {

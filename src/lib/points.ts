@@ -28,6 +28,16 @@ export const POINTS = [
 	'wp_page_copy.copied',
 	'handle_pte_fault',
 	'__unmap_and_move.unmapped',
+	'invalidate_range_start.return',
+	'invalidate_range_end',
+	'direct_page_fault.mmu_seq',
+	'direct_page_fault.pfn',
+	'fast_page_fault.cmpxchg',
+	'paging64_page_fault.mmu_seq',
+	'paging64_page_fault.pfn',
+	'dmirror_range_fault.seq',
+	'dmirror_range_fault.walked',
+	'zapper_fault.page',
 ] as const;
 export type PointName = typeof POINTS[number];
 

@@ -514,7 +514,7 @@ function task_set_css(task: task_struct, css: mem_cgroup): void {
 /**
  * Move a task, which on cgroup v2 leaves its memory charged where it was.
  * @returns 0 or -EBUSY, -ENODEV (the cgroup is removed), -ESRCH (the task has exited)
- * @reduced a task is a whole process
+ * @reduced from css_sets to the tasks of a process
  */
 export function cgroup_attach_task(dst_cgrp: cgroup, leader: task_struct): number {
 	if (cgroups.dead[dst_cgrp])
@@ -529,6 +529,12 @@ export function cgroup_attach_task(dst_cgrp: cgroup, leader: task_struct): numbe
 		return 0;
 	css_set_move_task(leader, src_cgrp, dst_cgrp);
 	task_set_css(leader, cgroup_e_css(dst_cgrp));
+	for (let p = 1 as task_struct; p < nr_rows(tasks); p = p + 1 as task_struct) {
+		if (!tasks.table.live[p] || tasks.group_leader[p] !== leader)
+			continue;
+		css_set_move_task(p, tasks.cgroup[p], dst_cgrp);
+		task_set_css(p, cgroup_e_css(dst_cgrp));
+	}
 	return 0;
 }
 
@@ -697,8 +703,11 @@ export function cgroup_procs_show(cgrp: cgroup): string {
 	const head = cgroups.tasks(cgrp);
 	let text = '';
 
-	for (let at = list_next[head]; at !== head; at = list_next[at])
-		text += `${tasks.pid[tasks.cg_list.container_of(at)]}\n`;
+	for (let at = list_next[head]; at !== head; at = list_next[at]) {
+		const task = tasks.cg_list.container_of(at);
+		if (!tasks.group_leader[task])
+			text += `${tasks.pid[task]}\n`;
+	}
 	return text;
 }
 

@@ -125,6 +125,31 @@ export function alloc_file(inode: inode, flags: number): file {
 	return file;
 }
 
+/** struct file_operations of files that have no inode: devices. */
+export interface file_operations {
+	/** The last reference is gone. */
+	readonly release: (file: file) => void;
+}
+const file_ops: file_operations[] = [{ release: () => {} }];
+
+/** Make operations known, when the module that has them loads. @custom C has pointers to code */
+export function register_file_operations(ops: file_operations): number {
+	return file_ops.push(ops) - 1;
+}
+
+/** A file without an inode, as anon_inode_getfile() makes. NULL for none left. @custom */
+export function anon_file(f_op: number, private_data: number): file {
+	const file = kmem_cache_zalloc(files);
+
+	if (!file)
+		return file;
+	files.f_count[file] = 1;
+	files.f_flags[file] = O_RDWR;
+	files.f_op[file] = f_op;
+	files.private_data[file] = private_data;
+	return file;
+}
+
 /** @ported v5.10 include/linux/fs.h */
 export function get_file(f: file): file {
 	files.f_count[f]++;
@@ -136,8 +161,10 @@ export function fput(file: file): void {
 	VM_BUG_ON(files.f_count[file] <= 0, `file ${file} is put once too often`);
 	if (--files.f_count[file])
 		return;
-	const inode = files.f_inode[file];
+	const inode = files.f_inode[file], f_op = files.f_op[file];
 
+	if (f_op)
+		file_ops[f_op]!.release(file);
 	kmem_cache_free(files, file);
 	iput(inode);
 }

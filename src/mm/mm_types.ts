@@ -201,6 +201,9 @@ export const files = struct<file>()('file', 1 << 15, {
 	f_flags: s32,
 	f_pos: f64,
 	f_inode: to<inode>(),
+	/* index of the file_operations table, 0 for a file of an inode, and what they work on */
+	f_op: s32,
+	private_data: s32,
 	f_mapping: to<address_space>(),
 	/* file_ra_state, in pages; prev_pos in bytes, -1 none */
 	ra_start: f64,
@@ -235,6 +238,8 @@ export const tasks = struct<task_struct>()('task_struct', 8192, {
 	children: list,
 	sibling: list,
 	thread_node: list,
+	/* of a thread that is not the first of its process; 0: the task itself */
+	group_leader: to<task_struct>(),
 	files: array(s32, TASK_FILES),
 	/* memcg_nr_pages_over_high, and which memcg it is for */
 	memcg_nr_pages_over_high: s32,

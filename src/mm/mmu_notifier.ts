@@ -19,6 +19,7 @@ import { applied, MM_MMU_NOTIFIERS_PAIR_RANGE_END_WITH_RANGE_START, MMU_NOTIFIER
 	from '../lib/commits.ts';
 import { EAGAIN, EINVAL, ENOMEM, ENOSYS, EOVERFLOW } from '../lib/errno.ts';
 import { INTERVAL_TREE } from '../lib/interval_tree.ts';
+import { point, scheduling_point } from '../lib/points.ts';
 import { f64, global_s32, kmem_cache_free, kmem_cache_zalloc, rb, s32, struct, to, u8, type column,
 	type ptr, type rb_node } from '../lib/struct.ts';
 import { mmdrop, mmgrab } from './fork.ts';
@@ -47,6 +48,9 @@ export const MMU_NOTIFY_SOFT_DIRTY = 4;
 export const MMU_NOTIFY_RELEASE = 5;
 /** pages migrate to or from device memory */
 export const MMU_NOTIFY_MIGRATE = 6;
+
+const POINT_START = point('invalidate_range_start.return');
+const POINT_END = point('invalidate_range_end');
 
 /** The callee may sleep. */
 export const MMU_NOTIFIER_RANGE_BLOCKABLE = 1 << 0;
@@ -971,6 +975,7 @@ export function mmu_notifier_invalidate_range_start(range: mmu_notifier_range): 
 	if (mm_subs[range.mm]) {
 		range.flags |= MMU_NOTIFIER_RANGE_BLOCKABLE;
 		__mmu_notifier_invalidate_range_start(range);
+		scheduling_point(POINT_START, 0, range.start);
 	}
 }
 
@@ -988,8 +993,10 @@ export function mmu_notifier_invalidate_range_start_nonblock(range: mmu_notifier
 
 /** @ported v5.10 include/linux/mmu_notifier.h */
 export function mmu_notifier_invalidate_range_end(range: mmu_notifier_range): void {
-	if (mm_subs[range.mm])
+	if (mm_subs[range.mm]) {
+		scheduling_point(POINT_END, 0, range.start);
 		__mmu_notifier_invalidate_range_end(range, false);
+	}
 }
 
 /** @ported v5.10 include/linux/mmu_notifier.h */

@@ -6,6 +6,7 @@
 import type { Action, Expectation, Program, RangeRef, Statement, StatementKind }
 	from '../sim/litmus/ast.ts';
 import { PAGE_SIZE } from '../arch/page.ts';
+import { isDeviceAction } from '../sim/litmus/devices.ts';
 import { filePath } from '../sim/litmus/knobs.ts';
 import { isFor } from '../sim/litmus/runner.ts';
 import { kernelHas, type Kernel } from '../sim/kernels.ts';
@@ -107,6 +108,7 @@ function line(statement: Statement, tasks: Tasks): Line | undefined {
 		words: [statement.kind, ...words(statement)] };
 }
 
+const SECONDARY = 'the guest drives no secondary MMU, and no file shows what one has mapped';
 const COMPACTION = 'compaction moves pages by where they lie, which differs from boot to boot';
 
 /* Why a statement has no meaning on a real kernel. */
@@ -136,9 +138,13 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 		if (statement.of || statement.path.startsWith('/sys/block/'))
 			return `the guest does not reach ${statement.path}`;
 		return statement.path === 'vm.compact_memory' ? COMPACTION : undefined;
-	case 'trace': case 'show': case 'stat': case 'expect':
+	case 'expect':
+		return statement.expectation.of === 'spte' ? SECONDARY : undefined;
+	case 'trace': case 'show': case 'stat':
 		return undefined;
 	default:
+		if (isDeviceAction(statement))
+			return SECONDARY;
 		return ACTIONS[statement.kind] ? undefined
 			: `the guest has no '${statement.kind}'`;
 	}

@@ -166,7 +166,8 @@ function outcomeFields(statement: Statement, outcome: Outcome, first: FirstShown
 	case 'stat': return statFields(outcome.values);
 	case 'cached': return [['cached', outcome.cached]];
 	case 'trace': return traceFields('line', outcome.lines);
-	case 'notifiers': return outcome.lines.map((line, i): Field => [`line[${i}]`, line]);
+	case 'notifiers': case 'lines':
+		return outcome.lines.map((line, i): Field => [`line[${i}]`, line]);
 	case 'cat':
 		return statement.kind === 'cat'
 			? fileFields(statement.path, outcome.text, first) : [];

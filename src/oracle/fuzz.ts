@@ -7,7 +7,7 @@ import { POINTS } from '../lib/points.ts';
 import { ADVICE } from '../sim/litmus/ast.ts';
 
 /* mulberry32: of its own, for the machine's numbers are part of the machine. */
-function generator(seed: number): (n: number) => number {
+export function generator(seed: number): (n: number) => number {
 	let state = seed | 0;
 
 	return (n) => {

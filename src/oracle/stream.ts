@@ -6,8 +6,8 @@ import { BUG } from '../lib/bug.ts';
 import type { PageCount, Program, Statement } from '../sim/litmus/ast.ts';
 import { checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
 	from '../sim/litmus/expect.ts';
-import { isAsking, isErrnoAsked, isFor, outcomeName, type Outcome }
-	from '../sim/litmus/runner.ts';
+import { isAsking, isErrnoAsked, isFor, type Outcome } from '../sim/litmus/runner.ts';
+import { outcomeName } from '../sim/errors.ts';
 import { KPF, type KpfName } from '../sim/formats.ts';
 import { eventPart } from '../sim/ftrace.ts';
 import type { Kernel } from '../sim/kernels.ts';
@@ -287,7 +287,8 @@ class Reading {
 			return checkTrace(expectation, (event, key) =>
 				sumOf(this.#last, event, key));
 		case 'errno': return checkErrno(expectation, outcomeName(this.#code));
-		case 'cached': return BUG('incomparable() lets no disk file through');
+		case 'cached': case 'spte':
+			return BUG('incomparable() lets no disk file and no guest through');
 		}
 	}
 }

@@ -92,12 +92,30 @@ export function idlestCpu(): number {
 	return load.indexOf(Math.min(...load));
 }
 
+/* The other threads of a process exit before its first does. */
+function exitThreads(leader: task_struct, code: number): void {
+	const cpu = smp_processor_id();
+
+	for (let row = 1; row < nr_rows(tasks); row++) {
+		const thread = row as task_struct;
+		if (!tasks.table.live[thread] || tasks.group_leader[thread] !== leader)
+			continue;
+		if (inMiddle(thread))
+			throw new WouldBlock('a thread that is in the middle of a statement');
+		context_switch(cpuFor(thread), thread);
+		do_exit(code);
+		release_task(thread);
+		resume(leader, cpu);
+	}
+}
+
 /* Whether the running task could die; the machine is unchanged if it would have to wait. */
 function dies(code: number): boolean {
 	const task = current();
 	const before = depth.v > 0 ? snapshot() : undefined;
 
 	try {
+		exitThreads(task, code);
 		do_exit(code);
 	} catch (error) {
 		if (!before || !(error instanceof WouldBlock))

@@ -24,6 +24,41 @@ export class MachineError extends Error {
 	}
 }
 
+/* kvm_run.exit_reason that a guest can end with. */
+const KVM_EXITS: Readonly<Record<number, string>> = { 6: 'KVM_EXIT_MMIO', 8: 'KVM_EXIT_SHUTDOWN',
+	10: 'KVM_EXIT_INTR', 17: 'KVM_EXIT_INTERNAL_ERROR' };
+
+/** A guest that came back to user space before its program's end. */
+export class GuestExit extends MachineError {
+	/** kvm_run.exit_reason */
+	readonly exit: number;
+	constructor(where: string, exit: number) {
+		super(where, 0, 0);
+		this.message = `${where}: ${KVM_EXITS[exit] ?? `exit ${exit}`}`;
+		this.name = 'GuestExit';
+		this.exit = exit;
+	}
+}
+
+const SIGNAL = 1000, GUEST_EXIT = 2000;
+
+/** How a statement ended as a number: an errno, 1000 and a signal, 2000 and an exit reason. */
+export function outcomeCode(error: MachineError): number {
+	if (error instanceof GuestExit)
+		return GUEST_EXIT + error.exit;
+	return error.signal ? SIGNAL + error.signal : error.errno;
+}
+
+/** The name of an outcomeCode(); of 0, OK. */
+export function outcomeName(code: number): string {
+	if (code === 0)
+		return 'OK';
+	if (code >= GUEST_EXIT)
+		return KVM_EXITS[code - GUEST_EXIT] ?? `exit ${code - GUEST_EXIT}`;
+	return code >= SIGNAL ? SIGNALS[code - SIGNAL] ?? `signal ${code - SIGNAL}`
+		: errno_name(code);
+}
+
 /**
  * A statement at a scheduling point waits for what the interrupted one holds (a page lock, the
  * mmap lock, the task itself), so it did nothing, or only the pages before `done`. Run the rest

@@ -7,7 +7,19 @@
 import { RECORD_HEADER_WORDS, trace_event_on, trace_first, trace_record, trace_ring,
 	trace_written } from '../lib/trace.ts';
 import { comm_of } from './comm.ts';
-import { TRACE_EVENTS, trace_event_text } from '../mm/trace_vmscan.ts';
+import { KVM_TRACE_EVENTS } from '../kvm/trace_kvm.ts';
+import { TRACE_EVENTS, TRACE_EVENTS_MM_END, trace_event_text } from '../mm/trace_vmscan.ts';
+
+interface NamedEvent { readonly system: string; readonly name: string }
+/** All events, by their numbers: those of mm, then KVM's. */
+export const ALL_EVENTS: readonly (NamedEvent | undefined)[] = [
+	...Array.from({ length: TRACE_EVENTS_MM_END }, (_, nr) => TRACE_EVENTS[nr]),
+	...KVM_TRACE_EVENTS];
+
+function eventText(event: number, at: number): string {
+	return event < TRACE_EVENTS_MM_END ? trace_event_text(event, at)
+		: KVM_TRACE_EVENTS[event - TRACE_EVENTS_MM_END]!.text(at);
+}
 
 const COMM_COLUMNS = 16;
 const NS_PER_US = 1000;
@@ -22,10 +34,10 @@ function line(at: number): string {
 	const fraction = String(us % US_PER_S).padStart(6, '0');
 	const task = `${comm_of(pid).padStart(COMM_COLUMNS)}-${String(pid).padEnd(7)}`;
 
-	const text = trace_event_text(event, at + RECORD_HEADER_WORDS);
+	const text = eventText(event, at + RECORD_HEADER_WORDS);
 
 	return `${task} [${String(cpu).padStart(3, '0')}] .... ${seconds}.${fraction}: ` +
-		`${TRACE_EVENTS[event]!.name}: ${text}`;
+		`${ALL_EVENTS[event]!.name}: ${text}`;
 }
 
 /** How many records were ever written: a mark for traceText(). */
@@ -52,7 +64,7 @@ export function traceText(since = 0): string[] {
 
 /** The names of all events, `vmscan:mm_vmscan_lru_isolate`. */
 export function traceEventNames(): string[] {
-	return TRACE_EVENTS.flatMap((event) => event ? [`${event.system}:${event.name}`] : []);
+	return ALL_EVENTS.flatMap((event) => event ? [`${event.system}:${event.name}`] : []);
 }
 
 /**
@@ -63,7 +75,7 @@ export function traceEventNames(): string[] {
 export function traceSwitch(name: string, on: boolean): number {
 	let found = 0;
 
-	TRACE_EVENTS.forEach((event, nr) => {
+	ALL_EVENTS.forEach((event, nr) => {
 		const names = event && [event.system, event.name, `${event.system}:${event.name}`];
 		if (!names?.includes(name))
 			return;
@@ -75,5 +87,5 @@ export function traceSwitch(name: string, on: boolean): number {
 
 /** `mm_vmscan_...` and what follows: the part of a line that is comparable between machines. */
 export function eventPart(traceLine: string): string {
-	return traceLine.replace(/^.*?: (?=mm_)/, '');
+	return traceLine.replace(/^.*?: (?=(?:mm|kvm|fast|mark|handle)_\w+: )/, '');
 }

@@ -56,6 +56,7 @@ import { COUNT_CONTINUED, SWAP_HAS_CACHE, SWAP_MAP_BAD, SWAP_MAP_SHMEM, SWAP_SLO
 import { swp_swapcount } from '../mm/swapfile.ts';
 import { node_stat_name, zone_stat_name } from '../mm/vmstat.ts';
 import { statementDepth } from './actors.ts';
+import { checkKvm, kvmHolds, countKvmPages } from './invariants_kvm.ts';
 
 const { next: list_next } = list_heads;
 const { flags: page_flags, _refcount, _mapcount, mapping: page_mapping, mem_cgroup: page_memcg,
@@ -140,6 +141,7 @@ class Census {
 			countMapping(this, mapping);
 		countPagevecs(this);
 		countFree(this);
+		countKvmPages(this.refs);
 	}
 }
 
@@ -905,6 +907,7 @@ function checkMms(): void {
 		hold(mmu_notifiers.mm[notifier]);
 	for (const notifier of live(mmu_interval_notifiers))
 		hold(mmu_interval_notifiers.mm[notifier]);
+	kvmHolds(hold);
 	for (const mm of live(mms)) {
 		equal('mm', `mm_count of mm ${mm}`, mms.mm_count[mm],
 			(holders.get(mm) ?? 0) + (mms.mm_users[mm] ? 1 : 0));
@@ -983,6 +986,7 @@ export function checkInvariants(): void {
 		checkTasks();
 		checkMms();
 		checkAnonVmas();
+		checkKvm(fail);
 	} catch (error) {
 		/* An assertion of a port met on the way is an answer too. */
 		if (error instanceof KernelBug)

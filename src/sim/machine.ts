@@ -12,6 +12,7 @@ import { EINVAL, ENOENT, ESRCH } from '../lib/errno.ts';
 import { hash as arenaHash, restore as restoreArena, snapshot as takeSnapshot }
 	from '../lib/snapshot.ts';
 import { global_f64, global_s32 } from '../lib/struct.ts';
+import { notifier_log_written } from '../kvm/notifier_log.ts';
 import { ROOT_CGROUP, cgroup_get_from_path, cgroup_mkdir, cgroup_rmdir } from '../mm/cgroup.ts';
 import { current, nr_cpu_ids, smp_processor_id } from '../mm/current.ts';
 import { FAULT_OOM, FAULT_SIGKILL, FAULT_WOULD_BLOCK, fault_result } from '../mm/fault.ts';
@@ -31,6 +32,8 @@ import { try_to_free_mem_cgroup_pages } from '../mm/vmscan.ts';
 import { actorsInit, exitTask, returnToUser, runStatement, statementDepth, step }
 	from './actors.ts';
 import { task_comm } from './comm.ts';
+import { createDevice, type Device } from './device_ops.ts';
+import { deviceNotifiers, type DeviceKind } from './devices.ts';
 import { SWAP_BYTES_DEFAULT, addSwapDisk, completeIo, disksInit, sys_swapoff, sys_swapon }
 	from './disks.ts';
 import { BlockedError, MachineError, StepBudgetError } from './errors.ts';
@@ -42,6 +45,7 @@ import { checkInvariants } from './invariants.ts';
 import { kernelChanges, parseKernel, type Kernel } from './kernels.ts';
 import { kpageflags, pagemapWords, pteYoung } from './pageinfo.ts';
 import * as sys from './syscalls.ts';
+import { createVm, type Vm, type VmOptions } from './vm.ts';
 
 export { BlockedError, MachineError, PanicError, StepBudgetError } from './errors.ts';
 
@@ -898,11 +902,30 @@ export class Machine {
 	}
 
 	/**
-	 * What a secondary MMU was told.
+	 * What a secondary MMU was told since a notifierMark(), oldest first.
 	 * @throws MachineError ENOENT: there is none of that name
 	 */
-	notifiers(name: string): string[] {
-		throw new MachineError(`secondary MMU ${name}`, ENOENT);
+	notifiers(name: string, since = 0): string[] {
+		this.assertPresent();
+		return deviceNotifiers(name, since);
+	}
+
+	/** How much all secondary MMUs were told so far, for notifiers(). */
+	notifierMark(): number {
+		this.assertPresent();
+		return notifier_log_written.v;
+	}
+
+	/** A virtual machine with memory of a task. @throws MachineError */
+	vm(name: string, options: VmOptions): Vm {
+		this.assertPresent();
+		return createVm(this, name, options);
+	}
+
+	/** A device that watches the memory of a task. @throws MachineError */
+	device(name: string, kind: DeviceKind, task: Task, keeps = false): Device {
+		this.assertPresent();
+		return createDevice(this, name, kind, task, keeps);
 	}
 
 	/** A copy of the machine; only between statements. */

@@ -7,7 +7,8 @@ import { PAGE_SIZE } from '../arch/page.ts';
 import { EBADF, EFBIG, EINVAL, EMFILE, ENOENT, ENOSPC } from '../lib/errno.ts';
 import type { out } from '../lib/struct.ts';
 import { current } from '../mm/current.ts';
-import { find_task_by_vpid, kernel_clone, set_task_comm } from '../mm/fork.ts';
+import { CLONE_PARENT, CLONE_VM, find_task_by_vpid, kernel_clone,
+	set_task_comm } from '../mm/fork.ts';
 import { diskfs_create, diskfs_open, diskfs_setsize } from '../mm/diskfs.ts';
 import { vfs_fadvise } from '../mm/fadvise.ts';
 import { filemap_write_and_wait, generic_file_read_iter, generic_file_write_iter, type iov_iter }
@@ -40,7 +41,7 @@ export function fget(task: task_struct, fd: number): file {
 }
 
 /* Install a file at the lowest free descriptor; it is put where there is none. */
-function fdInstall(file: file): number {
+export function fdInstall(file: file): number {
 	const task = current();
 
 	for (let fd = 0; fd < TASK_FILES; fd++) {
@@ -236,6 +237,17 @@ export function sys_mmap(
 	}
 }
 
+/** clone(2) of a thread, which names itself: its row, or -errno. */
+export function sys_clone_thread(comm: string): number {
+	const thread = kernel_clone(CLONE_VM | CLONE_PARENT);
+
+	if (thread < 0)
+		return thread;
+	tasks.group_leader[thread as task_struct] = current();
+	tasks.cpu[thread as task_struct] = idlestCpu();
+	set_task_comm(thread as task_struct, comm);
+	return thread;
+}
 /**
  * move_pages(2) of pages of the running task, one after another, to a node: 0, how many were not
  * moved, or -errno. What became of each page the caller could read from `status`.

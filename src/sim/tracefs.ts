@@ -3,9 +3,8 @@
 import { EINVAL, ENODEV, ENOENT } from '../lib/errno.ts';
 import { global_f64 } from '../lib/struct.ts';
 import { trace_event_on, trace_written } from '../lib/trace.ts';
-import { TRACE_EVENTS } from '../mm/trace_vmscan.ts';
 import type { VirtualFile } from './files.ts';
-import { traceEventNames, traceSwitch, traceText } from './ftrace.ts';
+import { ALL_EVENTS, traceEventNames, traceSwitch, traceText } from './ftrace.ts';
 
 /* Records written when `trace` was last emptied. */
 const trace_emptied = global_f64('sim.trace_emptied');
@@ -41,7 +40,7 @@ const trace: VirtualFile = {
 
 /* A system's `enable`, or an event's: 0, 1, or X where some of several are on. */
 function enable(name: string): VirtualFile | number {
-	const numbers = TRACE_EVENTS.flatMap((event, nr) =>
+	const numbers = ALL_EVENTS.flatMap((event, nr) =>
 		event && [event.system, `${event.system}:${event.name}`].includes(name) ? [nr]
 			: []);
 

@@ -48,8 +48,13 @@ import { boot, exitAndWait, fork, frameAt, freePages, mappingRows, mmapAnon, PAG
 const NR = 24, BASE = 0x10000000, MiB = 1024 * 1024;
 const IN_FAULTS: readonly PointName[] =
 	['handle_pte_fault', 'do_swap_page.page_found', 'wp_page_copy.copied'];
-/* Nothing migrates here, nothing is active: those in test/litmus-lang/statements.test.ts. */
-const HERE = POINTS.filter((name) =>
+/*
+ * Nothing migrates here, nothing is active: those in test/litmus-lang/statements.test.ts. Nor have
+ * these machines secondary page tables: see test/kvm/races.test.ts.
+ */
+const SECONDARY =
+	/^(direct_page_fault|fast_page_fault|paging64_page_fault|dmirror|zapper|invalidate_range)/;
+const HERE = POINTS.filter((name) => !SECONDARY.test(name) &&
 	!['__unmap_and_move.unmapped', 'shrink_active_list.putback'].includes(name));
 const IN_RECLAIM = HERE.filter((name) => !IN_FAULTS.includes(name));
 const KERNELS: readonly [string, readonly number[]][] = [

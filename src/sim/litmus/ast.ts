@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A litmus program as the parser reads it and the checker completes it. */
 import * as errno from '../../lib/errno.ts';
+import type { DeviceAction, GuestRef, SpteCount } from './devices.ts';
 import type { Span } from './source.ts';
 
 /** A commit that the kernel must (+) or must not (-) have for the statement to run. */
@@ -73,7 +74,8 @@ export const FILE_ADVICE = ['normal', 'random', 'sequential', 'willneed', 'dontn
 export type FileAdvice = typeof FILE_ADVICE[number];
 
 /** How a statement can end, as `expect errno` has it. */
-export const OUTCOME_NAMES = ['OK', 'SIGBUS', 'SIGKILL', 'SIGSEGV',
+export const OUTCOME_NAMES = ['OK', 'SIGBUS', 'SIGKILL', 'SIGSEGV', 'KVM_EXIT_MMIO',
+	'KVM_EXIT_SHUTDOWN', 'KVM_EXIT_INTERNAL_ERROR',
 	...Object.keys(errno).filter((name) => /^E[A-Z0-9]+$/.test(name))] as readonly string[];
 export type OutcomeName = typeof OUTCOME_NAMES[number];
 
@@ -86,6 +88,9 @@ export type Expectation =
 	    readonly flags: readonly { readonly key: PageCount; readonly set: boolean }[] }
 	/** The first byte of every page. */
 	| { readonly of: 'value'; readonly range: RangeRef; readonly value: number }
+	/** Of the pages of a guest, so many have the property. */
+	| { readonly of: 'spte'; readonly guest: GuestRef;
+	    readonly counts: readonly { readonly key: SpteCount; readonly value: number }[] }
 	/** So many pages of the file are in memory. */
 	| { readonly of: 'cached'; readonly file: FileRef; readonly value: number }
 	| { readonly of: 'stat'; readonly cgroup: string;
@@ -111,6 +116,7 @@ interface Common {
 }
 
 export type Action =
+	| DeviceAction
 	| { readonly kind: 'cgroup'; readonly path: string }
 	| { readonly kind: 'rmdir'; readonly path: string }
 	| { readonly kind: 'memfd'; readonly name: string; readonly pages: number;
@@ -177,7 +183,8 @@ export type Action =
 	| { readonly kind: 'cached'; readonly file: FileRef }
 	| { readonly kind: 'stat'; readonly cgroup: string; readonly keys: readonly string[] }
 	| { readonly kind: 'trace' }
-	| { readonly kind: 'notifiers'; readonly name: string }
+	/** `device`: its place among the program's. */
+	| { readonly kind: 'notifiers'; readonly name: string; readonly device: number }
 	| { readonly kind: 'expect'; readonly expectation: Expectation }
 	| { readonly kind: 'at'; readonly point: number; readonly range?: RangeRef;
 	    /** Place of the hook in the runner's state. */

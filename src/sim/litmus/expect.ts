@@ -5,6 +5,7 @@
  */
 import type { PageCounts } from '../machine.ts';
 import type { Expectation } from './ast.ts';
+import type { SpteCount } from './devices.ts';
 
 type Of<K extends Expectation['of']> = Extract<Expectation, { readonly of: K }>;
 
@@ -45,6 +46,13 @@ export function checkValue({ range, value }: Of<'value'>, bytes: ArrayLike<numbe
 /** Of how many pages of a file are in memory. */
 export function checkCached({ value }: Of<'cached'>, cached: number): Verdict {
 	return { held: cached === value, got: `cached=${cached}` };
+}
+
+/** Of what KVM has mapped of a guest's pages. */
+export function checkSptes(
+	{ counts }: Of<'spte'>, found: Readonly<Record<SpteCount, number>>,
+): Verdict {
+	return all(counts.map(({ key, value }) => [found[key] === value, `${key}=${found[key]}`]));
 }
 
 /** Of lines of memory.stat. */

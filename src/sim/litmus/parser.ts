@@ -13,6 +13,7 @@ import { KernelNameError, findCommit } from '../kernels.ts';
 import { ADVICE, FILE_ADVICE, OUTCOME_NAMES, PAGE_COUNTS, SLOTS_MAX, type Action, type Expectation,
 	type FileRef, type Guard, type MachineSettings, type PageCount, type Program,
 	type Protection, type RangeRef, type Statement } from './ast.ts';
+import { DEVICE_WORDS, ProgramDevices, SPTE_COUNTS } from './devices.ts';
 import { MEMORY_STAT_KEYS, checkKnob, checkReadable, checkValue, inTask, isKnobLike, type Names }
 	from './knobs.ts';
 import { LitmusError, didYouMean, oneOf, quoted, type Span } from './source.ts';
@@ -33,7 +34,8 @@ interface TaskInfo { slot: number; mappings: Map<string, MappingInfo> }
 
 const STATEMENTS = ['machine', 'cgroup', 'rmdir', 'memfd', 'file', 'close', 'truncate', 'fsync',
 	'sync', 'complete', 'swapon', 'swapoff', 'task', 'drain', 'compact', 'reclaim', 'show',
-	'stat', 'trace', 'notifiers', 'expect', 'cat', 'at'];
+	'stat', 'trace', 'notifiers', 'expect', 'cat', 'at',
+	...DEVICE_WORDS];
 const TASK_STATEMENTS = ['mmap', 'munmap', 'mremap', 'read', 'write', 'mprotect', 'madvise',
 	'mlock', 'munlock', 'mlockall', 'munlockall', 'pread', 'pwrite', 'fadvise', 'migrate',
 	'idle', 'clear_refs', 'fork', 'exit', 'move'];
@@ -66,6 +68,17 @@ class Parser {
 	/* The tasks that have a mapping of a name. */
 	readonly #owners = new Map<string, Set<string>>();
 	readonly #mappingNames: string[] = [];
+	readonly #devices = new ProgramDevices({
+		newName: (c, what) => this.#newName(c, what, (n) => this.#tasks.has(n) ||
+			this.#devices.has(n)),
+		taskSlot: (c, word, name) => this.#tasks.get(name)?.slot ?? c.fail(word,
+			`task ${quoted(name)} does not exist; expected ` + (this.#tasks.size
+			? oneOf([...this.#tasks.keys()]) : "a 'task NAME' before")),
+		taskOfSlot: (slot) =>
+			[...this.#tasks].find(([, task]) => task.slot === slot)?.[0],
+		range: (c, task) => this.#range(c, task),
+		number: (c, low, high) => this.#number(c, low, high),
+	});
 	#hooks = 0;
 	#memfdSlots = 0;
 	#machine: MachineSettings = {};
@@ -134,13 +147,17 @@ class Parser {
 		const word = c.peek() ?? c.take('a statement');
 		let task: string | undefined;
 
-		if (c.peek(1)?.text === ':' && word.text !== 'at') {
+		const device = c.peek(1)?.text === ':' && this.#devices.has(word.text);
+		if (device) {
+			c.take('a device');
+			c.require(':');
+		} else if (c.peek(1)?.text === ':' && word.text !== 'at') {
 			task = this.#taskName(c);
 			c.require(':');
 		}
 		const guards = [...before];
 		const taskSlot = task === undefined ? undefined : this.#tasks.get(task)!.slot;
-		const action = task === undefined
+		const action = device ? this.#devices.statement(c, word) : task === undefined
 			? this.#plain(c, guards, hooked)
 			: this.#ofTask(c, task, guards, hooked);
 		c.end();
@@ -293,17 +310,18 @@ class Parser {
 		case 'reclaim':
 			return { kind: 'reclaim', cgroup: this.#cgroup(c, true),
 				pages: this.#pages(c) };
-		case 'show': return this.#isFile(c)
-			? { kind: 'cached', file: this.#fileRange(c, true) }
-			: { kind: 'show', range: this.#range(c) };
+		case 'show':
+			if (this.#devices.isGuest(c.peek()))
+				return { kind: 'showguest', guest: this.#devices.guest(c) };
+			return this.#isFile(c)
+				? { kind: 'cached', file: this.#fileRange(c, true) }
+				: { kind: 'show', range: this.#range(c) };
+		case 'vm': case 'sva': case 'mirror': case 'pin': case 'zapper':
+			this.#declares(c, word, guards);
+			return this.#devices.declaration(c, word);
 		case 'stat': return this.#stat(c);
 		case 'trace': return { kind: 'trace' };
-		case 'notifiers': {
-			const name = c.take('a device');
-			return c.fail(
-				name, `${quoted(name.text)} is no secondary MMU of this program; ` +
-				'expected one that it declared');
-		}
+		case 'notifiers': return { kind: 'notifiers', ...this.#devices.named(c) };
 		case 'expect': {
 			guards.push(...this.#guards(c));
 			return { kind: 'expect', expectation: this.#expectation(c) };
@@ -573,7 +591,8 @@ class Parser {
 
 	#task(c: Cursor, word: Word, guards: readonly Guard[]): Action {
 		this.#declares(c, word, guards);
-		const name = this.#newName(c, 'task', (n) => this.#tasks.has(n));
+		const name = this.#newName(c, 'task', (n) => this.#tasks.has(n) ||
+			this.#devices.has(n));
 		let cgroup: string | undefined;
 
 		const setting = c.peek();
@@ -999,6 +1018,12 @@ class Parser {
 				name: this.#oneOfWords(
 				c, name, name.text, OUTCOME_NAMES, 'errno or signal') };
 		}
+		}
+		if (this.#devices.isGuest(word)) {
+			const guest = this.#devices.guest(c);
+			return { of: 'spte', guest, counts: this.#keyValues(c, (at, key) =>
+				this.#oneOfWords(c, at, key, SPTE_COUNTS,
+					"property of a guest's pages")) };
 		}
 		if (this.#isFile(c)) {
 			const file = this.#fileRange(c, true);

@@ -6,7 +6,6 @@
  */
 import { PAGE_SIZE } from '../../arch/page.ts';
 import { KernelBug } from '../../lib/bug.ts';
-import { errno_name } from '../../lib/errno.ts';
 import { armPoint, disarmPoint, pointHandler } from '../../lib/points.ts';
 import { nr_live } from '../../lib/struct.ts';
 import { trace_first, trace_record, trace_ring, trace_written, RECORD_HEADER_WORDS }
@@ -15,13 +14,17 @@ import { find_task_by_vpid } from '../../mm/fork.ts';
 import { tasks } from '../../mm/mm_types.ts';
 import { TRACE_EVENTS } from '../../mm/trace_vmscan.ts';
 import { statementDepth } from '../actors.ts';
+import { deviceOf } from '../device_ops.ts';
+import { outcomeCode, outcomeName } from '../errors.ts';
 import { eventPart } from '../ftrace.ts';
 import { kernelHas, type Kernel } from '../kernels.ts';
 import { BlockedError, Machine, MachineError, STAT_KEYS, StepBudgetError, boot, type FileRange,
 	type PageCounts, type Range, type Task } from '../machine.ts';
+import { Vm } from '../vm.ts';
 import type { Action, Expectation, FileRef, Program, RangeRef, Statement } from './ast.ts';
-import { checkCached, checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
-	from './expect.ts';
+import { askNotifiers, isDeviceAction, pagesText, runDevice, spteText } from './devices.ts';
+import { checkCached, checkErrno, checkPages, checkSptes, checkStat, checkTrace, checkValue,
+	type Verdict } from './expect.ts';
 import { filePath, inTask } from './knobs.ts';
 import { isInRange } from './match.ts';
 import * as state from './state.ts';
@@ -48,7 +51,7 @@ export type Outcome =
 	| { readonly kind: 'stat'; readonly values: readonly (readonly [string, number])[] }
 	/** From the event's name on. */
 	| { readonly kind: 'trace'; readonly lines: readonly string[] }
-	| { readonly kind: 'notifiers'; readonly lines: readonly string[] }
+	| { readonly kind: 'notifiers' | 'lines'; readonly lines: readonly string[] }
 	| { readonly kind: 'cat'; readonly text: string }
 	/** `got` is what was found of what was expected, in the same words. */
 	| { readonly kind: 'expect'; readonly held: boolean; readonly got: string }
@@ -90,10 +93,8 @@ export class StatementBug extends Error {
 const OBSERVED_PAGES_MAX = 1e8;
 /* Hooks within hooks; deeper ones wait. */
 const DEPTH_MAX = 200;
-const SIGNAL = 1000;
-const SIGNALS: Readonly<Record<number, string>> = { 7: 'SIGBUS', 9: 'SIGKILL', 11: 'SIGSEGV' };
 const ASKING: ReadonlySet<string> = new Set(
-	['show', 'cached', 'stat', 'trace', 'notifiers', 'cat', 'expect', 'at']);
+	['show', 'showguest', 'cached', 'stat', 'trace', 'notifiers', 'cat', 'expect', 'at']);
 
 /** Whether a statement only looks, or waits to look. */
 export function isAsking({ kind }: Statement): boolean {
@@ -283,7 +284,8 @@ export class Runner {
 
 	/* Tasks of the program that went though nobody told them to. */
 	#killed({ kind }: Statement, outcome: Outcome, before: number): string[] {
-		const more = kind === 'task' || kind === 'fork' ? 1 : kind === 'exit' ? -1 : 0;
+		const more = kind === 'task' || kind === 'fork' || kind === 'device' ? 1
+			: kind === 'exit' ? -1 : 0;
 		const dead: string[] = [];
 
 		if (outcome.kind === 'done' && nr_live(tasks) === before + more)
@@ -323,7 +325,7 @@ export class Runner {
 			}
 			if (!(error instanceof MachineError))
 				throw error;
-			const code = error.signal ? SIGNAL + error.signal : error.errno;
+			const code = outcomeCode(error);
 			const name = outcomeName(code);
 			if (!asking)
 				state.lastErrno.v = code;
@@ -390,6 +392,19 @@ export class Runner {
 	/* Do what a statement says; `from` of the pages of an access are done already. */
 	#act(statement: Action & { readonly taskSlot?: number }, from = 0): Outcome {
 		const { machine } = this;
+
+		if (statement.kind === 'dirtylog')
+			return { kind: 'lines', lines: [pagesText(
+				new Vm(machine, statement.name).dirtyLog(statement.address))] };
+		if (statement.kind === 'use' && statement.deed === 'snapshot')
+			return { kind: 'lines', lines: [deviceOf(machine, statement.name)
+				.use('snapshot', this.#range(statement.range))
+				.map((code) => code.toString(16).padStart(2, '0')).join(' ')] };
+		if (isDeviceAction(statement)) {
+			runDevice(statement, machine, (slot) => this.#task(slot),
+				(ref) => this.#range(ref), from);
+			return DONE;
+		}
 		const task = statement.taskSlot === undefined ? machine.init
 			: this.#task(statement.taskSlot);
 
@@ -564,7 +579,13 @@ export class Runner {
 			return { kind: 'trace', lines };
 		}
 		case 'notifiers':
-			return { kind: 'notifiers', lines: machine.notifiers(statement.name) };
+			return { kind: 'notifiers', lines: askNotifiers(statement.name,
+				statement.device, (start, end) => this.#where(start, end)) };
+		case 'showguest': {
+			const { name, address, pages } = statement.guest;
+			return { kind: 'lines', lines: [spteText(
+				new Vm(machine, name).spteCounts(address, pages))] };
+		}
 		case 'cat': return { kind: 'cat',
 			text: machine.readFile(this.#path(statement)) };
 		case 'cached': {
@@ -575,6 +596,21 @@ export class Runner {
 		case 'expect': return { kind: 'expect', ...this.#check(statement.expectation) };
 		default: return undefined;
 		}
+	}
+
+	/* `q.m[3]`, `q.m[0..31]`, or the addresses as they are. */
+	#where(start: number, end: number): string {
+		const { mappingNames } = this.program;
+
+		for (let slot = 0; slot < mappingNames.length; slot++) {
+			const { pid, start: at, pages } = state.mapping(slot);
+			if (!pid || start < at || end > at + pages * PAGE_SIZE)
+				continue;
+			const first = Math.floor((start - at) / PAGE_SIZE);
+			const last = Math.ceil((end - at) / PAGE_SIZE) - 1;
+			return `${mappingNames[slot]}[${first}${last > first ? `..${last}` : ''}]`;
+		}
+		return end >= 2 ** 52 ? 'all' : `${start.toString(16)}..${end.toString(16)}`;
 	}
 
 	#counts(ref: RangeRef): PageCounts {
@@ -595,6 +631,11 @@ export class Runner {
 			const pages = this.#range(expectation.range);
 			return checkValue(expectation,
 				this.machine.taskOf(pages.pid).read(pages));
+		}
+		case 'spte': {
+			const { name, address, pages } = expectation.guest;
+			return checkSptes(expectation,
+				new Vm(this.machine, name).spteCounts(address, pages));
 		}
 		case 'cached': {
 			const pages = this.#fileRange(expectation.file);
@@ -649,14 +690,15 @@ export class Runner {
 		} catch (error) {
 			if (error instanceof BlockedError && statementDepth() > 0) {
 				/* But for accesses, all is as it was: nothing was seen. */
-				if (body.kind !== 'read' && body.kind !== 'write')
+				if (body.kind !== 'read' && body.kind !== 'write' &&
+					body.kind !== 'guest')
 					this.observations.length = seen;
 				state.disarmHook(slot, true, from + error.done);
 				return;
 			}
 			if (!(error instanceof MachineError))
 				throw error;
-			const code = error.signal ? SIGNAL + error.signal : error.errno;
+			const code = outcomeCode(error);
 			outcome = { kind: 'refused', error: outcomeName(code), where: error.where,
 				asked: false };
 		}
@@ -680,14 +722,6 @@ const ENOENT = 2, ESRCH = 3, EBADF = 9;
 function refused(where: string, result: number): void {
 	if (result < 0)
 		throw new MachineError(where, -result);
-}
-
-/** The name of 0, an errno, or 1000 and a signal. */
-export function outcomeName(code: number): string {
-	if (code === 0)
-		return 'OK';
-	return code >= SIGNAL ? SIGNALS[code - SIGNAL] ?? `signal ${code - SIGNAL}`
-		: errno_name(code);
 }
 
 /* The sum of a number over the lines of an event that the last statement which left any left. */
