@@ -35,8 +35,7 @@ export const list_add_tail = (entry: list_head, head: list_head): void => {
 const __list_del_entry = (entry: list_head): void => {
 	const after = next[entry], before = prev[entry];
 
-	/* list_del() leaves 0; what else can be wrong the invariants find. */
-	if (!after)
+	if (prev[after] !== entry || next[before] !== entry)
 		BUG('list: entry is on no list');
 	prev[after] = before;
 	next[before] = after;
