@@ -14,7 +14,7 @@ const KERNELS = ['v5.10', 'v5.10.4', 'v5.10.223', 'v5.10.223-013339df116c'];
 
 describe('random programs', () => {
 	test('keep all invariants, after every statement, and run the same twice', () => {
-		for (let seed = 1; seed <= 50; seed++) {
+		for (let seed = 1; seed <= 80; seed++) {
 			const source = randomProgram(seed, 40);
 			const program = parseLitmus(source, `seed ${seed}`);
 			const kernel = parseKernel(KERNELS[seed % KERNELS.length]!);

@@ -15,7 +15,7 @@ import { LitmusError } from '../../src/sim/litmus/source.ts';
 
 const SEED = 20201105;
 const INPUTS = 100_000;
-const RUNS = 120;
+const RUNS = 250;
 const MiB = 1024 * 1024;
 
 /* mulberry32 */
