@@ -187,7 +187,6 @@ function ept_misconfigured(level: number, lo: number, hi: number): boolean {
 	return type === 2 || type === 3 || type === 7;
 }
 
-
 /**
  * Translate a guest-physical address for one access (MMU_READ, _WRITE or _FETCH), setting A and D.
  * Returns the word of the frame: frame | NTLB_* of the nested tables; 0 where it exits.
@@ -516,30 +515,6 @@ export function guest_walk(guest: guest_cpu, gva: number, access: number): numbe
 const NEEDS: readonly number[] = [0, NTLB_W | NTLB_D, NTLB_NX, 0, NTLB_U,
 	NTLB_U | NTLB_W | NTLB_D, NTLB_U | NTLB_NX, NTLB_U];
 
-/*
- * The look-up that every access begins with; its columns are parameters, as in mmu.ts.
- */
-function make_guest_translate(
-	tags: Float64Array, words: Int32Array, needs: readonly number[],
-): (cpu: number, guest: guest_cpu, gva: number, access: number) => number {
-	return (cpu, guest, gva, access) => {
-		const lo = gva | 0;
-		const tag = Math.floor(gva / 4096) + tag_base[guest];
-		let slot = (cpu << SLOTS_SHIFT) + ((lo >>> 12 & SETS - 1) << WAYS_SHIFT);
-		for (const end = slot + WAYS; slot < end; slot++) {
-			if (tags[slot] !== tag)
-				continue;
-			const word = words[slot]!;
-			const need = needs[access]!;
-			if (((word ^ NTLB_NX) & need) !== need)
-				break;
-			ntlb_events[cpu * EVENTS]!++;
-			return (word & ~0xfff | lo & 0xfff) >>> 0;
-		}
-		return guest_translate_slowly(cpu, guest, gva, access);
-	};
-}
-
 /**
  * Translate for one access of a guest, with all that the hardware does on the way.
  * @param cpu whose TLB
@@ -547,14 +522,32 @@ function make_guest_translate(
  * @param access MMU_READ, MMU_WRITE or MMU_FETCH; | MMU_USER
  * @returns the physical address in bytes, or -1 where the guest is left; then guest_cpus says why
  */
-export const guest_translate = make_guest_translate(ntlb_tag, ntlb_word, NEEDS);
+export function guest_translate(
+	cpu: number, guest: guest_cpu, gva: number, access: number,
+): number {
+	const lo = gva | 0;
+	const tag = Math.floor(gva / 4096) + tag_base[guest];
+	let slot = (cpu << SLOTS_SHIFT) + ((lo >>> 12 & SETS - 1) << WAYS_SHIFT);
+
+	for (const end = slot + WAYS; slot < end; slot++) {
+		if (ntlb_tag[slot] !== tag)
+			continue;
+		const word = ntlb_word[slot]!;
+		const need = NEEDS[access]!;
+		if (((word ^ NTLB_NX) & need) !== need)
+			break;
+		ntlb_events[cpu * EVENTS]!++;
+		return (word & ~0xfff | lo & 0xfff) >>> 0;
+	}
+	return guest_translate_slowly(cpu, guest, gva, access);
+}
 
 function guest_translate_slowly(
 	cpu: number, guest: guest_cpu, gva: number, access: number,
 ): number {
 	if (!space[guest])
 		BUG('a guest runs with no root loaded');
-	const tag = Math.floor(gva / 4096) + space[guest] * SPACE_STEP + VPN_BIAS;
+	const tag = Math.floor(gva / 4096) + tag_base[guest];
 	const set = (gva | 0) >>> 12 & SETS - 1;
 	const first = (cpu << SLOTS_SHIFT) + (set << WAYS_SHIFT);
 	const word = guest_walk(guest, gva, access);
