@@ -199,6 +199,17 @@ export function nr_live({ table }: { readonly table: Table }): number {
 	return rows_live[table.id]!;
 }
 
+/** The live rows of a struct, ascending. */
+export function* live<P extends number>(
+	struct: { readonly table: Table; readonly row?: P },
+): Generator<P> {
+	const rows = nr_rows(struct);
+
+	for (let row = 1; row < rows; row++)
+		if (struct.table.live[row])
+			yield row as P;
+}
+
 /** Take rows 0 to n-1 into use as a C array (zone tables, struct page), never freed. */
 export function use_rows({ table }: { readonly table: Table }, n: number): void {
 	VM_BUG_ON(n > table.rows, `${table.name}: ${n} rows wanted, ${table.rows} carved`);

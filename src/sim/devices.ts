@@ -4,8 +4,7 @@
  * memory of a task. What each was told is in kvm/notifier_log.ts.
  */
 import { EEXIST, ENOENT, ENOMEM } from '../lib/errno.ts';
-import { array, kmem_cache_zalloc, nr_rows, s32, struct, u8, type ptr }
-	from '../lib/struct.ts';
+import { array, kmem_cache_zalloc, live, s32, struct, u8, type ptr } from '../lib/struct.ts';
 import { EVENT_NAMES, notifier_records, type NotifierRecord }
 	from '../kvm/notifier_log.ts';
 import { MachineError } from './errors.ts';
@@ -32,9 +31,9 @@ export const sim_devices = struct<sim_device>()('sim_device', 256, {
 
 /** The device of a name, 0 for none. */
 export function findDevice(name: string): sim_device {
-	for (let row = 1; row < nr_rows(sim_devices); row++)
-		if (sim_devices.table.live[row] && deviceName(row as sim_device) === name)
-			return row as sim_device;
+	for (const device of live(sim_devices))
+		if (deviceName(device) === name)
+			return device;
 	return 0 as sim_device;
 }
 

@@ -14,7 +14,7 @@ import { allRegions } from '../lib/arena.ts';
 import { KernelBug } from '../lib/bug.ts';
 import { MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY, applied } from '../lib/commits.ts';
 import { list_heads_entered } from '../lib/stack.ts';
-import { allTables, list_heads, nr_live, nr_rows, rb_nodes, type Table, type list_head,
+import { allTables, list_heads, live, nr_live, nr_rows, rb_nodes, type list_head,
 	type rb_node } from '../lib/struct.ts';
 import { XA_INDEX_MAX, xa_find, xa_is_value, xa_load, xa_node_of, xa_nodes, xa_to_pointer,
 	type xa_node } from '../lib/xarray.ts';
@@ -86,17 +86,6 @@ function equal(invariant: string, of: string | (() => string), got: number, want
 	if (got !== wanted)
 		fail(invariant,
 			`${typeof of === 'string' ? of : of()} is ${got}, counted ${wanted}`);
-}
-
-/* The live rows of a struct, ascending. */
-function* live<P extends number>(
-	struct: { readonly table: Table; readonly row?: P },
-): Generator<P> {
-	const rows = nr_rows(struct);
-
-	for (let row = 1; row < rows; row++)
-		if (struct.table.live[row])
-			yield row as P;
 }
 
 /* The entries of a list; one that does not come back to its head is refused. */

@@ -9,7 +9,7 @@ import { NESTED_EPT, NESTED_EPT_AD, NESTED_NONE, guest_tlb_entries }
 import { pte_pfn, pte_present, pte_write } from '../arch/pgtable.ts';
 import { NX_HI, PFN_HI_MASK } from '../arch/pgtable_types.ts';
 import { FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
-import { nr_rows, type Table } from '../lib/struct.ts';
+import { live } from '../lib/struct.ts';
 import { deviceEntries, devices } from '../kvm/device_pt.ts';
 import { INVALID_PAGE, KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE, KVM_REQ_MMU_RELOAD, KVM_REQ_TLB_FLUSH,
 	KVM_REQ_TLB_FLUSH_CURRENT, ROLE_DIRECT, ROLE_INVALID, __gfn_to_hva_memslot,
@@ -28,14 +28,6 @@ import { GUP_PIN_COUNTING_BIAS } from '../mm/mm.ts';
 import { mms, pages, type mm_struct } from '../mm/mm_types.ts';
 
 type Fail = (invariant: string, what: string) => never;
-
-function* live<P extends number>(
-	struct: { readonly table: Table; readonly row?: P },
-): Generator<P> {
-	for (let row = 1; row < nr_rows(struct); row++)
-		if (struct.table.live[row])
-			yield row as P;
-}
 
 /** The pages that KVM has: each has one reference. */
 export function countKvmPages(refs: Int32Array): void {
