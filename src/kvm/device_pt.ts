@@ -4,13 +4,16 @@
  * address. A table has as many entries as its device, each for the addresses that are equal modulo
  * that number of pages: what has no room makes room, and is faulted in again.
  */
-import { array, f64, global_s32, kmem_cache_free, kmem_cache_zalloc, s32, struct, to, u8,
+import { array, f64, global_s32, kmem_cache_zalloc, s32, struct, to, u8,
 	type ptr } from '../lib/struct.ts';
 import type { mm_struct, page, task_struct } from '../mm/mm_types.ts';
-import type { mmu_interval_notifier, mmu_notifier } from '../mm/mmu_notifier.ts';
+import { mmu_notifier_register, mmu_notifiers, type mmu_interval_notifier, type mmu_notifier }
+	from '../mm/mmu_notifier.ts';
 
 export type device = ptr<'device'>;
 export const DEVICE_ENTRIES = 1024;
+/** Beyond all addresses. */
+export const EVERYTHING = 2 ** 52;
 
 export const devices = struct<device>()('device', 256, {
 	mm: to<mm_struct>(),
@@ -45,8 +48,22 @@ export function newDevice(nrEntries: number): device {
 	return row;
 }
 
-export function freeDevice(device: device): void {
-	kmem_cache_free(devices, device);
+/** A device that is told of a task's memory by a notifier; 0 for no memory, or a dead mm. */
+export function subscribeDevice(nrEntries: number, mm: mm_struct, ops: number): device {
+	const device = newDevice(nrEntries), mn = kmem_cache_zalloc(mmu_notifiers);
+
+	if (!device || !mn)
+		return 0 as device;
+	mmu_notifiers.ops[mn] = ops;
+	mmu_notifiers.container[mn] = device;
+	devices.mm[device] = mm;
+	devices.notifier[device] = mn;
+	return mmu_notifier_register(mn, mm) ? 0 as device : device;
+}
+
+/** Whose subscription it is. */
+export function deviceOfNotifier(mn: mmu_notifier): device {
+	return mmu_notifiers.container[mn] as device;
 }
 
 /* The index of an address's entry. */
@@ -90,6 +107,12 @@ export function deviceUnmap(
 		writable[i] = 0;
 		gone(page);
 	}
+}
+
+/** Empty all: the address space is gone. */
+export function releaseDevice(device: device, gone?: (page: page) => void): void {
+	deviceUnmap(device, 0, EVERYTHING, gone);
+	devices.released[device] = 1;
 }
 
 /** What a device has mapped, for checks and tests. */

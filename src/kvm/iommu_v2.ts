@@ -13,50 +13,40 @@ import { _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_RW, _PAGE_USER }
 	from '../arch/pgtable_types.ts';
 import { ram } from '../arch/ram.ts';
 import { EFAULT } from '../lib/errno.ts';
-import { kmem_cache_zalloc } from '../lib/struct.ts';
 import { handle_mm_fault } from '../mm/memory.ts';
 import { mmap_read_lock, mmap_read_unlock } from '../mm/mm.ts';
 import { FAULT_FLAG_REMOTE, FAULT_FLAG_USER, FAULT_FLAG_WRITE, VM_EXEC, VM_FAULT_ERROR, VM_READ,
-	VM_WRITE, vmas, type mm_struct } from '../mm/mm_types.ts';
+	VM_WRITE, vmas, type mm_struct, type vm_area_struct } from '../mm/mm_types.ts';
 import { find_extend_vma } from '../mm/mmap.ts';
-import { mmu_notifier_register, mmu_notifiers, register_mmu_notifier_ops, type mmu_notifier }
-	from '../mm/mmu_notifier.ts';
+import { register_mmu_notifier_ops, type mmu_notifier } from '../mm/mmu_notifier.ts';
 import { pgd_none_or_clear_bad, pgd_offset, pmd_none_or_clear_bad, pud_none_or_clear_bad }
 	from '../mm/pgtable.ts';
-import { device_misses, deviceLookUp, deviceMap, devices, deviceUnmap, newDevice, type device }
-	from './device_pt.ts';
+import { device_misses, deviceLookUp, deviceMap, deviceOfNotifier, devices, deviceUnmap, EVERYTHING,
+	releaseDevice, subscribeDevice, type device } from './device_pt.ts';
 import { logged } from './notifier_log.ts';
 
 const IOTLB_ENTRIES = 64;
-
-/** @custom container_of() of the subscription */
-function mn_to_device(mn: mmu_notifier): device {
-	return mmu_notifiers.container[mn] as device;
-}
 
 /** A range of one page, or all. @ported v5.10 static */
 function mn_invalidate_range(
 	mn: mmu_notifier, _mm: mm_struct, start: number, end: number,
 ): void {
-	const device = mn_to_device(mn);
+	const device = deviceOfNotifier(mn);
 
 	if (Math.floor(start / 4096) === Math.floor((end - 1) / 4096))
 		deviceUnmap(device, start, end);
 	else
-		deviceUnmap(device, 0, 2 ** 52);
+		deviceUnmap(device, 0, EVERYTHING);
 }
 
 /** Kernels before 369ea8242c0f have no invalidate_range() here. @ported v4.12 static */
 function mn_invalidate_page(mn: mmu_notifier, _mm: mm_struct, address: number): void {
-	deviceUnmap(mn_to_device(mn), address, address + 4096);
+	deviceUnmap(deviceOfNotifier(mn), address, address + 4096);
 }
 
 /** @ported v5.10 static */
 function mn_release(mn: mmu_notifier, _mm: mm_struct): void {
-	const device = mn_to_device(mn);
-
-	deviceUnmap(device, 0, 2 ** 52);
-	devices.released[device] = 1;
+	releaseDevice(deviceOfNotifier(mn));
 }
 
 const iommu_mn = register_mmu_notifier_ops(logged({
@@ -65,22 +55,14 @@ const iommu_mn = register_mmu_notifier_ops(logged({
 
 /** Bind a device to an address space; 0 for no memory. @reduced without PASIDs and PCI */
 export function amd_iommu_bind_pasid(mm: mm_struct): device {
-	const device = newDevice(IOTLB_ENTRIES), mn = kmem_cache_zalloc(mmu_notifiers);
-
-	if (!device || !mn)
-		return 0 as device;
-	mmu_notifiers.ops[mn] = iommu_mn;
-	mmu_notifiers.container[mn] = device;
-	devices.mm[device] = mm;
-	devices.notifier[device] = mn;
-	return mmu_notifier_register(mn, mm) ? 0 as device : device;
+	return subscribeDevice(IOTLB_ENTRIES, mm, iommu_mn);
 }
 
 /** @ported v5.10 static; true if the area forbids it */
-function access_error(vma: number, write: boolean): boolean {
+function access_error(vma: vm_area_struct, write: boolean): boolean {
 	const requested = write ? VM_WRITE : VM_READ;
 
-	return (requested & ~vmas.vm_flags[vma as never] & (VM_READ | VM_WRITE | VM_EXEC)) !== 0;
+	return (requested & ~vmas.vm_flags[vma] & (VM_READ | VM_WRITE | VM_EXEC)) !== 0;
 }
 
 /** 0 or -EFAULT. @ported v5.10 static */

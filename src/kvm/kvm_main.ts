@@ -39,7 +39,7 @@ import { kvm_age_hva, kvm_arch_mmu_enable_log_dirty_pt_masked, kvm_mmu_create, k
 	kvm_mmu_init_vm, kvm_mmu_reset_context, kvm_mmu_unload, kvm_set_spte_hva, kvm_test_age_hva,
 	kvm_unmap_hva_range, map_writable } from './mmu.ts';
 import { logged } from './notifier_log.ts';
-import { guest_programs, kvm_arch_commit_memory_region, kvm_arch_flush_shadow_all,
+import { clear_arch, guest_programs, kvm_arch_commit_memory_region, kvm_arch_flush_shadow_all,
 	kvm_arch_flush_shadow_memslot, kvm_arch_free_memslot, kvm_arch_memslots_updated,
 	kvm_arch_prepare_memory_region, kvm_arch_vcpu_ioctl_run, type guest_instruction }
 	from './x86.ts';
@@ -547,14 +547,6 @@ function copy_arch(to: kvm_memory_slot, from: kvm_memory_slot): void {
 	kvm_memory_slots.rmap_2m[to] = kvm_memory_slots.rmap_2m[from];
 	kvm_memory_slots.rmap_1g[to] = kvm_memory_slots.rmap_1g[from];
 	kvm_memory_slots.gfn_track[to] = kvm_memory_slots.gfn_track[from];
-}
-
-/** @custom memset(&slot->arch, 0) */
-function clear_arch(slot: kvm_memory_slot): void {
-	kvm_memory_slots.rmap_4k[slot] = 0;
-	kvm_memory_slots.rmap_2m[slot] = 0;
-	kvm_memory_slots.rmap_1g[slot] = 0;
-	kvm_memory_slots.gfn_track[slot] = 0;
 }
 
 /** A slot that was not installed goes, with what is its own. @custom out_bitmap */

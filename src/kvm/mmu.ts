@@ -1903,7 +1903,7 @@ export function try_async_pf(vcpu: kvm_vcpu, gfn: gfn_t, write: boolean): kvm_pf
 }
 
 /** The user address of a gfn, -1 for none: what a scheduling point is about. @custom */
-function hva_of(kvm: kvm, gfn: gfn_t): number {
+export function hva_of(kvm: kvm, gfn: gfn_t): number {
 	const slot = search_memslots(kvm, gfn);
 
 	return slot ? __gfn_to_hva_memslot(slot, gfn) : -1;

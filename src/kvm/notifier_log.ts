@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What each secondary MMU was told: every callback that it received, in order, with its range,
- * event and
- * result, whatever it did about it. A ring of records in the arena. Callbacks are noted by the
- * row of their subscription, when they return.
+ * event and result, whatever it did about it. A ring of records in the arena. Callbacks are noted
+ * by the row of their subscription, when they return.
  */
 import { carve } from '../lib/arena.ts';
 import { global_f64 } from '../lib/struct.ts';

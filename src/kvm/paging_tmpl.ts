@@ -14,15 +14,15 @@ import { BUG_ON, WARN_ON_ONCE } from '../lib/bug.ts';
 import { EFAULT } from '../lib/errno.ts';
 import { point, scheduling_point } from '../lib/points.ts';
 import type { out } from '../lib/struct.ts';
-import { __gfn_to_hva_memslot, INVALID_PAGE, PG_LEVEL_4K, ROLE_ACCESS, ROLE_ACCESS_SHIFT,
+import { INVALID_PAGE, PG_LEVEL_4K, ROLE_ACCESS, ROLE_ACCESS_SHIFT,
 	ROLE_DIRECT, is_error_pfn, is_noslot_pfn, kvm_is_error_hva, kvm_mmu_pages,
 	kvm_shadow_walk_iterator, kvm_vcpus, kvms,
-	mmu_lock, mmu_notifier_retry, mmu_unlock, search_memslots, type gfn_t, type kvm_mmu_page,
+	mmu_lock, mmu_notifier_retry, mmu_unlock, type gfn_t, type kvm_mmu_page,
 	type kvm_pfn_t, type kvm_vcpu, type sptep } from './kvm_host.ts';
 import { guest_word, kvm_flush_remote_tlbs, kvm_release_pfn_clean, kvm_vcpu_gfn_to_hva_prot,
 	kvm_vcpu_mark_page_dirty, kvm_vcpu_read_guest_atomic, user_access } from './kvm_main.ts';
 import { PFERR_FETCH_MASK, PFERR_PRESENT_MASK, PFERR_RSVD_MASK, PFERR_USER_MASK,
-	PFERR_WRITE_MASK, PTE_PREFETCH_NUM, RET_PF_EMULATE, RET_PF_RETRY, RET_PF_SPURIOUS,
+	PFERR_WRITE_MASK, PTE_PREFETCH_NUM, RET_PF_EMULATE, RET_PF_RETRY, RET_PF_SPURIOUS, hva_of,
 	__direct_pte_prefetch, abnormal_ret, clear_sp_write_flooding_count, drop_spte,
 	handle_abnormal_pfn, kvm_mmu_get_page, kvm_mmu_page_get_gfn,
 	link_shadow_page, make_mmu_pages_available, map_writable, mmu_set_spte,
@@ -379,15 +379,14 @@ export function paging64_page_fault(
 		return r;
 	paging64_is_self_change_mapping(vcpu, walker);
 
-	const { gfn } = walker, slot = search_memslots(kvm, gfn);
-	const hva = slot ? __gfn_to_hva_memslot(slot, gfn) : -1;
+	const { gfn } = walker;
 	const mmu_seq = kvms.mmu_notifier_seq[kvm];
-	scheduling_point(POINT_SEQ, 0, hva);
+	scheduling_point(POINT_SEQ, 0, hva_of(kvm, gfn));
 	const pfn = try_async_pf(vcpu, gfn, write_fault);
 	const writable = map_writable.v;
 	if (handle_abnormal_pfn(vcpu, addr, gfn, pfn, walker.pte_access))
 		return abnormal_ret.v;
-	scheduling_point(POINT_PFN, is_noslot_pfn(pfn) ? 0 : pfn, hva);
+	scheduling_point(POINT_PFN, is_noslot_pfn(pfn) ? 0 : pfn, hva_of(kvm, gfn));
 
 	r = RET_PF_RETRY;
 	mmu_lock(kvm);

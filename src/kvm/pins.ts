@@ -7,41 +7,22 @@
  *	has, but that cannot say what it has accessed.
  * They are models, not ports: each driver has more to it, but not towards memory management.
  */
+import { WouldBlock } from '../lib/bug.ts';
 import { EAGAIN, EFAULT } from '../lib/errno.ts';
 import { point, scheduling_point } from '../lib/points.ts';
-import { kmem_cache_zalloc } from '../lib/struct.ts';
 import { get_user_pages_remote, pin_user_pages_remote, unpin_user_page } from '../mm/gup.ts';
 import { FOLL_WRITE, mmap_read_lock, mmap_read_unlock, put_page } from '../mm/mm.ts';
 import { mms, type mm_struct, type page } from '../mm/mm_types.ts';
-import { mmu_notifier_range_blockable, mmu_notifier_register, mmu_notifiers,
-	register_mmu_notifier_ops, type mmu_notifier } from '../mm/mmu_notifier.ts';
+import { mmu_notifier_range_blockable, register_mmu_notifier_ops, type mmu_notifier }
+	from '../mm/mmu_notifier.ts';
 import { set_page_dirty } from '../mm/page-writeback.ts';
 import { trylock_page, unlock_page } from '../mm/pagemap.ts';
 import type { mmu_notifier_range } from '../mm/rmap_types.ts';
-import { DEVICE_ENTRIES, deviceLookUp, deviceMap, devices, deviceUnmap, newDevice, type device }
-	from './device_pt.ts';
+import { DEVICE_ENTRIES, deviceLookUp, deviceMap, deviceOfNotifier, devices, deviceUnmap,
+	releaseDevice, subscribeDevice, type device } from './device_pt.ts';
 import { logged } from './notifier_log.ts';
 
 const POINT_PAGE = point('zapper_fault.page');
-const EVERYTHING = 2 ** 52;
-
-/** @custom container_of() */
-function deviceOfNotifier(mn: mmu_notifier): device {
-	return mmu_notifiers.container[mn] as device;
-}
-
-/** @custom what a driver's registration does */
-function register(mm: mm_struct, ops: number): device {
-	const device = newDevice(DEVICE_ENTRIES), mn = kmem_cache_zalloc(mmu_notifiers);
-
-	if (!device || !mn)
-		return 0 as device;
-	mmu_notifiers.ops[mn] = ops;
-	mmu_notifiers.container[mn] = device;
-	devices.mm[device] = mm;
-	devices.notifier[device] = mn;
-	return mmu_notifier_register(mn, mm) ? 0 as device : device;
-}
 
 /** The device may have written it; who cannot have its lock leaves it. @custom */
 function putPinned(page: page): void {
@@ -76,10 +57,7 @@ function pinPage(mn: mmu_notifier, _mm: mm_struct, address: number): void {
 
 /** @custom see the head of the file */
 function pinRelease(mn: mmu_notifier, _mm: mm_struct): void {
-	const device = deviceOfNotifier(mn);
-
-	deviceUnmap(device, 0, EVERYTHING, putPinned);
-	devices.released[device] = 1;
+	releaseDevice(deviceOfNotifier(mn), putPinned);
 }
 
 const pin_ops = register_mmu_notifier_ops(logged({
@@ -88,7 +66,7 @@ const pin_ops = register_mmu_notifier_ops(logged({
 
 /** A cache of pins; `keeps`: it drops none when it is told of an invalidation. @custom */
 export function openPinCache(mm: mm_struct, keeps: boolean): device {
-	const device = register(mm, pin_ops);
+	const device = subscribeDevice(DEVICE_ENTRIES, mm, pin_ops);
 
 	if (device) {
 		devices.pins[device] = 1;
@@ -161,10 +139,7 @@ function zapPage(mn: mmu_notifier, _mm: mm_struct, address: number): void {
 
 /** @custom see the head of the file */
 function zapRelease(mn: mmu_notifier, _mm: mm_struct): void {
-	const device = deviceOfNotifier(mn);
-
-	deviceUnmap(device, 0, EVERYTHING);
-	devices.released[device] = 1;
+	releaseDevice(deviceOfNotifier(mn));
 }
 
 const zapper_ops = register_mmu_notifier_ops(logged({
@@ -173,7 +148,7 @@ const zapper_ops = register_mmu_notifier_ops(logged({
 
 /** @custom */
 export function openZapper(mm: mm_struct): device {
-	return register(mm, zapper_ops);
+	return subscribeDevice(DEVICE_ENTRIES, mm, zapper_ops);
 }
 
 /**
@@ -182,9 +157,7 @@ export function openZapper(mm: mm_struct): device {
  * @throws WouldBlock
  * @custom
  */
-export function zapperAccess(
-	device: device, address: number, write: boolean, wait: (what: string) => never,
-): number {
+export function zapperAccess(device: device, address: number, write: boolean): number {
 	const mm = devices.mm[device];
 
 	for (;;) {
@@ -206,7 +179,7 @@ export function zapperAccess(
 		scheduling_point(POINT_PAGE, found[0]!, address);
 		if (devices.count[device]) {
 			put_page(found[0]!);
-			wait('the invalidation of a range');
+			throw new WouldBlock('the invalidation of a range');
 		}
 		if (devices.seq[device] === seq && !devices.released[device])
 			deviceMap(device, address, found[0]!, write);

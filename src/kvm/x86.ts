@@ -372,6 +372,11 @@ export function kvm_arch_free_memslot(_kvm: kvm, slot: kvm_memory_slot): void {
 	kvm_vfree(kvm_memory_slots.rmap_2m[slot]);
 	kvm_vfree(kvm_memory_slots.rmap_1g[slot]);
 	kvm_vfree(kvm_memory_slots.gfn_track[slot]);
+	clear_arch(slot);
+}
+
+/** @custom memset(&slot->arch, 0) */
+export function clear_arch(slot: kvm_memory_slot): void {
 	kvm_memory_slots.rmap_4k[slot] = 0;
 	kvm_memory_slots.rmap_2m[slot] = 0;
 	kvm_memory_slots.rmap_1g[slot] = 0;

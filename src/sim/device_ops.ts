@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Devices that watch a task's memory, as the language has them: made, and used, by their names. */
 import { PAGE_SIZE } from '../arch/page.ts';
-import { WouldBlock } from '../lib/bug.ts';
 import { applied, MM_RMAP_UPDATE_TO_NEW_MMU_NOTIFIER_SEMANTIC_V2 } from '../lib/commits.ts';
-import { EBUSY, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM } from '../lib/errno.ts';
+import { EBUSY, EINVAL, ENODEV, ENOENT, ENOMEM } from '../lib/errno.ts';
 import { devices, type device } from '../kvm/device_pt.ts';
 import { amd_iommu_bind_pasid, iommu_access } from '../kvm/iommu_v2.ts';
 import { openPinCache, openZapper, pinPages, unpinPages, zapperAccess } from '../kvm/pins.ts';
@@ -45,10 +44,6 @@ export function createDevice(
 /** The device of a name. */
 export function deviceOf(machine: Machine, name: string): Device {
 	return new Device(machine, name);
-}
-
-function wait(what: string): never {
-	throw new WouldBlock(what);
 }
 
 /** A device, by its name. */
@@ -143,7 +138,7 @@ export class Device {
 					const address = start + done * PAGE_SIZE;
 					const at = kind === 'sva' ? iommu_access(row, address,
 						write)
-						: zapperAccess(row, address, write, wait);
+						: zapperAccess(row, address, write);
 					if (at < 0)
 						return at;
 					touch(at, done);
@@ -151,11 +146,10 @@ export class Device {
 				return 0;
 			}, true);
 			if (r < 0)
-				throw new MachineError(what, -r || EFAULT);
+				throw new MachineError(what, -r);
 		} catch (error) {
 			if (error instanceof BlockedError)
-				throw new BlockedError(error.message.replace(/^waits for /, ''),
-					done);
+				throw error.after(done);
 			throw error;
 		}
 	}

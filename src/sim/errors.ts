@@ -67,10 +67,17 @@ export function outcomeName(code: number): string {
 export class BlockedError extends Error {
 	/** Pages of the range that were accessed before; the others were not. */
 	readonly done: number;
+	readonly #what: string;
 	constructor(what: string, done = 0) {
 		super(`waits for ${what}`);
 		this.name = 'BlockedError';
 		this.done = done;
+		this.#what = what;
+	}
+
+	/** The same of an access that has done so many pages. */
+	after(done: number): BlockedError {
+		return new BlockedError(this.#what, done);
 	}
 }
 

@@ -462,8 +462,7 @@ export class Task {
 			}, true);
 		} catch (error) {
 			if (error instanceof BlockedError)
-				throw new BlockedError(error.message.replace(/^waits for /, ''),
-					done);
+				throw error.after(done);
 			throw error;
 		}
 	}

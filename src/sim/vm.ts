@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Virtual machines as user space has them: a task that opens /dev/kvm, gives it slots of its
- * memory,
- * and a thread for each vCPU. The guest is a small long-mode program that touches pages in a
- * row; it
- * identity-maps its memory by tables of its own, below 64 MiB by 4 KiB pages, above by 2 MiB ones.
+ * memory, and a thread for each vCPU. The guest is a small long-mode program that touches pages in
+ * a row; it identity-maps its memory by tables of its own, below 64 MiB by 4 KiB pages, above by
+ * 2 MiB ones.
  *
  * Program and tables lie at the top of the guest-physical addresses, in a memfd of init's that the
  * task maps shared, so that they are charged to the root cgroup: page 0 the program, 1 the PML4,
@@ -314,8 +313,7 @@ export class Vm {
 		} catch (error) {
 			guest_count[vcpu] = 0;
 			if (error instanceof BlockedError)
-				throw new BlockedError(error.message.replace(/^waits for /, ''),
-					done);
+				throw error.after(done);
 			throw error;
 		}
 	}

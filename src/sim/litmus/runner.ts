@@ -380,9 +380,7 @@ export class Runner {
 					pages: pages - skip });
 			} catch (error) {
 				if (error instanceof BlockedError)
-					throw new BlockedError(
-						error.message.replace(/^waits for /, ''),
-						before + error.done - from);
+					throw error.after(before + error.done - from);
 				throw error;
 			}
 			before += pages - skip;
