@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A litmus program as the parser reads it and the checker completes it. */
 import * as errno from '../../lib/errno.ts';
-import type { DeviceAction, GuestRef, SpteCount } from './devices.ts';
+import type { DeviceKind } from '../devices.ts';
+import type { SpteCounts, VmFormat } from '../vm.ts';
 import type { Span } from './source.ts';
 
 /** A commit that the kernel must (+) or must not (-) have for the statement to run. */
@@ -78,6 +79,44 @@ export const OUTCOME_NAMES = ['OK', 'SIGBUS', 'SIGKILL', 'SIGSEGV', 'KVM_EXIT_MM
 	'KVM_EXIT_SHUTDOWN', 'KVM_EXIT_INTERNAL_ERROR',
 	...Object.keys(errno).filter((name) => /^E[A-Z0-9]+$/.test(name))] as readonly string[];
 export type OutcomeName = typeof OUTCOME_NAMES[number];
+
+/** What of the pages of a guest can be asked for. */
+export const SPTE_COUNTS = ['present', 'accessed', 'dirty', 'tracked', 'writable', 'pte_present',
+	'pte_young', 'pte_dirty'] as const satisfies readonly (keyof SpteCounts)[];
+export type SpteCount = typeof SPTE_COUNTS[number];
+
+/** `v[0x10000..0x13000]`: pages of a guest, by their guest-physical addresses. */
+export interface GuestRef {
+	readonly name: string;
+	/** Place among the program's devices. */
+	readonly device: number;
+	readonly address: number;
+	readonly pages: number;
+}
+
+/** What statements about secondary MMUs do. */
+export type DeviceAction =
+	| { readonly kind: 'vm'; readonly name: string; readonly device: number;
+	    /** Slot of the task whose memory it has. */
+	    readonly owner: number; readonly format: VmFormat; readonly vcpus: number;
+	    readonly paging: boolean }
+	| { readonly kind: 'device'; readonly name: string; readonly device: number;
+	    readonly owner: number; readonly what: DeviceKind; readonly keeps: boolean }
+	| { readonly kind: 'guest'; readonly name: string; readonly vcpu: number;
+	    readonly access: 'read' | 'write'; readonly address: number;
+	    readonly pages: number; readonly value: number }
+	| { readonly kind: 'slot'; readonly name: string; readonly address: number;
+	    readonly range: RangeRef; readonly readonly: boolean; readonly log: boolean }
+	| { readonly kind: 'unslot' | 'logslot' | 'unlogslot'; readonly name: string;
+	    readonly address: number }
+	| { readonly kind: 'moveslot'; readonly name: string; readonly address: number;
+	    readonly to: number }
+	| { readonly kind: 'use'; readonly name: string; readonly deed: string;
+	    readonly range: RangeRef; readonly value: number }
+	/* asking */
+	| { readonly kind: 'dirtylog'; readonly name: string; readonly address: number }
+	| { readonly kind: 'showguest'; readonly guest: GuestRef };
+export type DeviceActionKind = DeviceAction['kind'];
 
 export type Expectation =
 	/** Of the pages of the range, so many have the property. */

@@ -10,51 +10,14 @@ import { createDevice, deviceOf } from '../device_ops.ts';
 import type { Machine, Range, Task } from '../machine.ts';
 import { VM_BOOT_GPA, VM_FORMATS, Vm, createVm, type SpteCounts, type VmFormat }
 	from '../vm.ts';
-import type { RangeRef } from './ast.ts';
+import { SPTE_COUNTS, type DeviceAction, type DeviceActionKind, type GuestRef, type RangeRef }
+	from './ast.ts';
 import { didYouMean, oneOf, quoted, type Span } from './source.ts';
 import type { Cursor, Word } from './words.ts';
 
 const PAGE = 4096;
 /** Devices and virtual machines that a program can have. */
 export const DEVICES_MAX = 16;
-
-/** What of the pages of a guest can be asked for. */
-export const SPTE_COUNTS = ['present', 'accessed', 'dirty', 'tracked', 'writable', 'pte_present',
-	'pte_young', 'pte_dirty'] as const satisfies readonly (keyof SpteCounts)[];
-export type SpteCount = typeof SPTE_COUNTS[number];
-
-/** `v[0x10000..0x13000]`: pages of a guest, by their guest-physical addresses. */
-export interface GuestRef {
-	readonly name: string;
-	/** Place among the program's devices. */
-	readonly device: number;
-	readonly address: number;
-	readonly pages: number;
-}
-
-/** What statements about secondary MMUs do. */
-export type DeviceAction =
-	| { readonly kind: 'vm'; readonly name: string; readonly device: number;
-	    /** Slot of the task whose memory it has. */
-	    readonly owner: number; readonly format: VmFormat; readonly vcpus: number;
-	    readonly paging: boolean }
-	| { readonly kind: 'device'; readonly name: string; readonly device: number;
-	    readonly owner: number; readonly what: DeviceKind; readonly keeps: boolean }
-	| { readonly kind: 'guest'; readonly name: string; readonly vcpu: number;
-	    readonly access: 'read' | 'write'; readonly address: number;
-	    readonly pages: number; readonly value: number }
-	| { readonly kind: 'slot'; readonly name: string; readonly address: number;
-	    readonly range: RangeRef; readonly readonly: boolean; readonly log: boolean }
-	| { readonly kind: 'unslot' | 'logslot' | 'unlogslot'; readonly name: string;
-	    readonly address: number }
-	| { readonly kind: 'moveslot'; readonly name: string; readonly address: number;
-	    readonly to: number }
-	| { readonly kind: 'use'; readonly name: string; readonly deed: string;
-	    readonly range: RangeRef; readonly value: number }
-	/* asking */
-	| { readonly kind: 'dirtylog'; readonly name: string; readonly address: number }
-	| { readonly kind: 'showguest'; readonly guest: GuestRef };
-export type DeviceActionKind = DeviceAction['kind'];
 
 const KINDS: ReadonlySet<string> = new Set(['vm', 'device', 'guest', 'slot', 'unslot', 'logslot',
 	'unlogslot', 'moveslot', 'use', 'dirtylog', 'showguest']);

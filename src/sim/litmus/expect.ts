@@ -4,8 +4,7 @@
  * kernels alike.
  */
 import type { PageCounts } from '../machine.ts';
-import type { Expectation } from './ast.ts';
-import type { SpteCount } from './devices.ts';
+import type { Expectation, SpteCount } from './ast.ts';
 
 type Of<K extends Expectation['of']> = Extract<Expectation, { readonly of: K }>;
 

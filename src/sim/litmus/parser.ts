@@ -10,10 +10,11 @@ import { MAX_NUMNODES, NR_CPUS } from '../../mm/mmzone.ts';
 import { TRACE_EVENTS } from '../../mm/trace_vmscan.ts';
 import { FILES_PAGES, SWAP_BYTES_DEFAULT } from '../disks.ts';
 import { KernelNameError, findCommit } from '../kernels.ts';
-import { ADVICE, FILE_ADVICE, OUTCOME_NAMES, PAGE_COUNTS, SLOTS_MAX, type Action, type Expectation,
-	type FileRef, type Guard, type MachineSettings, type PageCount, type Program,
-	type Protection, type RangeRef, type Statement } from './ast.ts';
-import { DEVICE_WORDS, ProgramDevices, SPTE_COUNTS } from './devices.ts';
+import { ADVICE, FILE_ADVICE, OUTCOME_NAMES, PAGE_COUNTS, SLOTS_MAX, SPTE_COUNTS,
+	type Action, type Expectation, type FileRef, type Guard, type MachineSettings,
+	type PageCount, type Program, type Protection, type RangeRef, type Statement }
+	from './ast.ts';
+import { DEVICE_WORDS, ProgramDevices } from './devices.ts';
 import { MEMORY_STAT_KEYS, checkKnob, checkReadable, checkValue, inTask, isKnobLike, type Names }
 	from './knobs.ts';
 import { LitmusError, didYouMean, oneOf, quoted, type Span } from './source.ts';
