@@ -32,7 +32,7 @@ import { current, smp_processor_id } from '../mm/current.ts';
 import { find_task_by_vpid } from '../mm/fork.ts';
 import { anon_file, ram_bytes, register_file_operations } from '../mm/fs.ts';
 import { follow_pte } from '../mm/memory.ts';
-import { files, tasks, type task_struct } from '../mm/mm_types.ts';
+import { files, PF_EXITING, tasks, type task_struct } from '../mm/mm_types.ts';
 import { runStatement, step } from './actors.ts';
 import { DEVICE_VM, addDevice, findDevice, sim_devices } from './devices.ts';
 import { BlockedError, GuestExit, MachineError } from './errors.ts';
@@ -191,9 +191,10 @@ export class Vm {
 		if (!device || sim_devices.kind[device] !== DEVICE_VM)
 			throw new MachineError(`vm ${this.name}`, ENOENT);
 		const kvm = sim_devices.row[device] as kvm;
-		if (!kvms.table.live[kvm] || kvms.mmu_notifier[kvm] !==
-		    sim_devices.subscription[device] ||
-		    !find_task_by_vpid(sim_devices.pid[device]))
+		const owner = find_task_by_vpid(sim_devices.pid[device]);
+		/* Of one that exits the vCPUs' threads are gone already. */
+		if (!owner || tasks.flags[owner] & PF_EXITING || !kvms.table.live[kvm] || kvms.mmu_notifier[kvm] !==
+		    sim_devices.subscription[device])
 			throw new MachineError(`vm ${this.name}`, ESRCH);
 		return kvm;
 	}

@@ -186,3 +186,30 @@ show m[0]
 		expect(at0('v: read 0x10000', NEW)).toMatchObject({ counts: { swapped: 1 } });
 	});
 });
+
+/*
+ * exit_mmap() undoes mlock by rmap_walk(), when the vCPUs' threads have exited: the guest does not
+ * run there, and mm_count, which the invariants count, is not held by who is dead.
+ */
+test('a guest of a task that exits does not run', () => {
+	const runner = runProgram(parseLitmus(`machine ram=64M swap=16M
+memfd f 4
+task t
+task u
+t: m = mmap f 4 rw shared
+u: n = mmap f 4 rw shared
+t: write m
+u: read n
+vm v task=t ept
+v: slot 0x10000 m
+v: read 0x10000 4
+t: mlock m
+drain
+at rmap_walk.locked: v: read 0x10000
+t: exit
+`, 'exit'), parseKernel(NEW), { onStatement: ({ machine }) => machine.checkInvariants() });
+
+	expect(runner.observations.flatMap(({ outcome, statement }) =>
+		outcome.kind === 'refused' ? [`${statement.text}: ${outcome.error}`] : []))
+		.toEqual(['v: read 0x10000: ESRCH']);
+});
