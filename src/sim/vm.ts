@@ -193,7 +193,8 @@ export class Vm {
 		const kvm = sim_devices.row[device] as kvm;
 		const owner = find_task_by_vpid(sim_devices.pid[device]);
 		/* Of one that exits the vCPUs' threads are gone already. */
-		if (!owner || tasks.flags[owner] & PF_EXITING || !kvms.table.live[kvm] || kvms.mmu_notifier[kvm] !==
+		if (!owner || tasks.flags[owner] & PF_EXITING ||
+		    !kvms.table.live[kvm] || kvms.mmu_notifier[kvm] !==
 		    sim_devices.subscription[device])
 			throw new MachineError(`vm ${this.name}`, ESRCH);
 		return kvm;
