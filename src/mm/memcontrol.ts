@@ -1259,6 +1259,7 @@ export function try_charge(memcg: mem_cgroup, gfp_mask: gfp_t, nr_pages: number)
 						break nomem;
 
 					memcg_memory_event(mem_over_limit, MEMCG_MAX);
+					const usage = page_counter_read(memcg_memory[mem_over_limit]);
 					const nr_reclaimed = try_to_free_mem_cgroup_pages(
 						mem_over_limit, nr_pages, gfp_mask, true);
 
@@ -1273,8 +1274,18 @@ export function try_charge(memcg: mem_cgroup, gfp_mask: gfp_t, nr_pages: number)
 						break nomem;
 					/* Worth another round before anybody is killed. */
 					if (nr_reclaimed &&
-						nr_pages <= 1 << PAGE_ALLOC_COSTLY_ORDER)
+						nr_pages <= 1 << PAGE_ALLOC_COSTLY_ORDER) {
+						/*
+						 * Told to the dying, too, who met pages that another
+						 * has isolated. That one is interrupted here, so the
+						 * wait for it would never end.
+						 */
+						if (passed_oom && task_is_dying() &&
+							page_counter_read(memcg_memory[
+								mem_over_limit]) >= usage)
+							break nomem;
 						continue retry;
+					}
 					if (nr_retries--)
 						continue retry;
 					if ((gfp_mask & __GFP_RETRY_MAYFAIL) !== 0)
