@@ -1214,7 +1214,7 @@ const try_charge_counter: out<page_counter> = { v: 0 as page_counter };
 /**
  * Charge nr_pages; reclaim, and kill, for room.
  * @returns 0 or -ENOMEM
- * @reduced the waits for charges that are being moved
+ * @reduced the waits for charges that are being moved, and those of the dying for others' reclaim
  */
 export function try_charge(memcg: mem_cgroup, gfp_mask: gfp_t, nr_pages: number): number {
 	let batch = Math.max(charge_batch(), nr_pages);
@@ -1259,7 +1259,8 @@ export function try_charge(memcg: mem_cgroup, gfp_mask: gfp_t, nr_pages: number)
 						break nomem;
 
 					memcg_memory_event(mem_over_limit, MEMCG_MAX);
-					const usage = page_counter_read(memcg_memory[mem_over_limit]);
+					const over = memcg_memory[mem_over_limit];
+					const usage = page_counter_read(over);
 					const nr_reclaimed = try_to_free_mem_cgroup_pages(
 						mem_over_limit, nr_pages, gfp_mask, true);
 
@@ -1276,13 +1277,12 @@ export function try_charge(memcg: mem_cgroup, gfp_mask: gfp_t, nr_pages: number)
 					if (nr_reclaimed &&
 						nr_pages <= 1 << PAGE_ALLOC_COSTLY_ORDER) {
 						/*
-						 * Told to the dying, too, who met pages that another
-						 * has isolated. That one is interrupted here, so the
-						 * wait for it would never end.
+						 * The dying are told so, too, if others have
+						 * isolated many pages. Those are interrupted
+						 * here: the wait for them would never end.
 						 */
 						if (passed_oom && task_is_dying() &&
-							page_counter_read(memcg_memory[
-								mem_over_limit]) >= usage)
+							page_counter_read(over) >= usage)
 							break nomem;
 						continue retry;
 					}
