@@ -92,7 +92,7 @@ function packageThatDoesNothing(): string {
 	const { name, version, type, bin } =
 		JSON.parse(readFileSync(file('package.json'), 'utf8')) as Record<string, unknown>;
 	writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, version, type, bin }));
-	writeFileSync(join(folder, 'dist/vmmu.js'), '#!/usr/bin/env node\n', { mode: 0o755 });
+	writeFileSync(join(folder, 'dist/vmmu.cjs'), '#!/usr/bin/env node\n', { mode: 0o755 });
 	return folder;
 }
 
@@ -112,7 +112,7 @@ export function processRows(): Quantity[] {
 	const run = ['run', PROGRAM], folder = packageThatDoesNothing();
 	const [bare, command, npx, nothing] = coldStarts([
 		{ words: [process.execPath, '-e', '0'] },
-		{ words: [process.execPath, 'dist/vmmu.js', ...run] },
+		{ words: [process.execPath, 'dist/vmmu.cjs', ...run] },
 		{ words: ['npx', 'vmmu', ...run] },
 		{ words: ['npx', 'vmmu', ...run], folder },
 	], 15) as [number[], number[], number[], number[]];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The build: two bundles, and the types of the API.
- *	dist/vmmu.js	the command; its dependencies are in it, so that it starts fast
+ *	dist/vmmu.cjs	the command, with dist/vmmu.script.js and what V8 made of that
  *	dist/index.js	the API
  *	dist/types	its declarations
  *	dist/oracle	what they read at run time: the guest's C source, a kernel configuration
@@ -10,10 +10,11 @@
  * at installation, but also at the first npx in a directory.
  */
 import { spawn } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync,
+import { cpSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync,
 	writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundle, root } from './bundle.mjs';
+import { buildCommand } from './command.mjs';
 import { entries, shipped } from './entries.mjs';
 
 /** @returns {Promise<void>} rejected when tsc finds an error; it prints what */
@@ -54,12 +55,10 @@ function isFresh() {
 if (process.argv.includes('--if-stale') && isFresh())
 	process.exit();
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-const { command, api } = entries;
+const { api } = entries;
 const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const results = await Promise.allSettled([
-	/* Half of a cold start is the compilation of the bundle: less without its blanks. */
-	bundle(command, { external: ['esbuild'] }, { banner: '#!/usr/bin/env node',
-		minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } } }),
+	buildCommand(root),
 	bundle(api, { external: Object.keys(dependencies) }),
 	declarations(),
 	patchBaseline(),
@@ -75,8 +74,6 @@ for (const name of shipped) {
 	if (existsSync(path))
 		cpSync(path, join(root, 'dist/oracle', name), { recursive: true });
 }
-if (results[0].status === 'fulfilled')
-	chmodSync(join(root, command.output), 0o755);
 if (!process.exitCode) {
 	renameSync(join(root, 'patch.tsbuildinfo'), join(root, 'dist/patch.tsbuildinfo'));
 	writeFileSync(stamp, '');

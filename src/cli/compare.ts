@@ -120,7 +120,7 @@ function causeOf(
 	return { places: placesOf(stack), commits: asked };
 }
 
-/* `    at shrink_page_list (file:///.../dist/vmmu.js:640:20)` */
+/* `    at shrink_page_list (/.../dist/vmmu.script.js:640:20)` */
 const FRAME = /^\s+at (?:new )?(\S+)(?: \[as \S+\])? \((\S+):(\d+):(\d+)\)$/gm;
 const PORT = /src\/(?:mm|kvm|arch)\/[^/]+\.ts$/;
 

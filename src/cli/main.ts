@@ -351,4 +351,8 @@ function failure(error: unknown): number {
 	return EX_SOFTWARE;
 }
 
-process.exitCode = await main(process.argv.slice(2)).catch(failure);
+/* What is left if main() waits for what never comes. */
+process.exitCode = EX_SOFTWARE;
+void main(process.argv.slice(2)).catch(failure).then((status) => {
+	process.exitCode = status;
+});

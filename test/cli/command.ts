@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundle, root } from '../../tools/bundle.mjs';
+import { root } from '../../tools/bundle.mjs';
+import { buildCommand } from '../../tools/command.mjs';
 import { entries, shipped } from '../../tools/entries.mjs';
 
 export { root };
@@ -25,8 +26,8 @@ export interface Command {
 /** Build the command; the returned function runs it in the project's folder. */
 export async function command(): Promise<Command> {
 	const folder = mkdtempSync(join(tmpdir(), 'vmmu-cli-'));
-	const path = join(folder, entries.command.output);
-	await bundle({ source: entries.command.source, output: path }, { external: ['esbuild'] });
+	const path = join(folder, entries.start.output);
+	await buildCommand(folder);
 	/* what --patch takes a copy of */
 	for (const name of ['src', 'node_modules', 'tsconfig.json', 'tsconfig.patch.json'])
 		symlinkSync(join(root, name), join(folder, name));

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-vmmu() { node dist/vmmu.js "$@"; }
+vmmu() { node dist/vmmu.cjs "$@"; }
 skip() {
 	echo "skipped: $*"
 	exit 4

@@ -1191,7 +1191,7 @@ function decode(bytes: Uint8Array, file: string): string {
 			const newline = bytes.indexOf(0x0a, start);
 			const end = newline < 0 ? bytes.length : newline;
 			const lax = new TextDecoder().decode(bytes.subarray(start, end));
-			const column = [...lax].indexOf('\ufffd') + 1;
+			const column = [...lax].indexOf(String.fromCodePoint(0xfffd)) + 1;
 			if (column || newline < 0)
 				throw new LitmusError(file,
 					{ line, column: column || 1, endColumn: (column || 1) + 1 },
