@@ -14,8 +14,8 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
  * @param {{ readonly source: string; readonly output: string }} entry paths, from the project's
  *	folder
  * @param {Pick<import('rolldown').InputOptions, 'external' | 'plugins'>} [input]
- * @param {Pick<import('rolldown').OutputOptions, 'format' | 'banner' | 'postBanner' | 'postFooter' | 'sourcemap' |
- *	'minify'>} [output]
+ * @param {Pick<import('rolldown').OutputOptions, 'format' | 'banner' | 'postBanner' |
+ *	'postFooter' | 'sourcemap' | 'minify'>} [output]
  */
 export async function bundle(entry, input, output) {
 	const made = await rolldown({

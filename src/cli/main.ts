@@ -351,8 +351,10 @@ function failure(error: unknown): number {
 	return EX_SOFTWARE;
 }
 
-/* What is left if main() waits for what never comes. */
-process.exitCode = EX_SOFTWARE;
-void main(process.argv.slice(2)).catch(failure).then((status) => {
-	process.exitCode = status;
-});
+async function start(): Promise<void> {
+	/* Stands where main() waits for what never comes. */
+	process.exitCode = EX_SOFTWARE;
+	process.exitCode = await main(process.argv.slice(2)).catch(failure);
+}
+
+void start();
