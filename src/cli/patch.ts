@@ -10,6 +10,7 @@ import { SourceMap, createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { build as Build } from 'esbuild';
 import type { Cell, Job } from './job.ts';
 import { readInput } from './output.ts';
 import { PatchError, applyPatch, readPatch, type Patched } from './patchfile.ts';
@@ -136,7 +137,7 @@ export class TypeErrors extends PatchError {
 }
 
 async function bundle(patch: ReadyPatch, copy: string): Promise<void> {
-	const { build } = await import('esbuild');
+	const { build } = require('esbuild') as { build: typeof Build };
 	const result = await build({ absWorkingDir: copy, entryPoints: [ENTRY], outfile: BUNDLE,
 		bundle: true, platform: 'node', format: 'esm', target: 'node20.19',
 		sourcemap: 'external', sourcesContent: false, logLevel: 'silent' })

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { Script, constants } from 'node:vm';
+import { Script } from 'node:vm';
 
 type Require = (name: string) => object;
 
@@ -25,10 +25,7 @@ function codeOf(path: string): Buffer | undefined {
 }
 
 const path = fileURLToPath(new URL('vmmu.script.js', import.meta.url));
-const script = new Script(readFileSync(path, 'latin1'), {
-	filename: path,
-	cachedData: codeOf(path),
-	importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-});
+const script = new Script(readFileSync(path, 'latin1'),
+	{ filename: path, cachedData: codeOf(path) });
 const start = script.runInThisContext() as (require: Require, filename: string) => void;
 start(lazily(createRequire(path)), path);
