@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Boot, a whole program, the command from a cold start, and memory. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync }
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 	from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,11 +87,13 @@ function coldStarts(commands: readonly Command[], rounds: number): number[][] {
  */
 function packageThatDoesNothing(): string {
 	const folder = mkdtempSync(join(tmpdir(), 'vmmu-bench-'));
+	const { scripts: _, ...rest } =
+		JSON.parse(readFileSync(file('package.json'), 'utf8')) as Record<string, unknown>;
 
 	mkdirSync(join(folder, 'dist'));
-	const { name, version, type, bin } =
-		JSON.parse(readFileSync(file('package.json'), 'utf8')) as Record<string, unknown>;
-	writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, version, type, bin }));
+	writeFileSync(join(folder, 'package.json'), JSON.stringify(rest));
+	for (const name of ['.npmrc', 'package-lock.json', 'node_modules'])
+		symlinkSync(file(name), join(folder, name));
 	writeFileSync(join(folder, 'dist/vmmu.cjs'), '#!/usr/bin/env node\n', { mode: 0o755 });
 	return folder;
 }
