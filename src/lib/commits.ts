@@ -103,6 +103,7 @@ export const VMSCAN_MAKE_MAPPED_EXECUTABLE_PAGES_THE_FIRST_CLASS_CITIZEN = commi
 		where: ['mm/vmscan.c:shrink_active_list'],
 		changes: 'Referenced file pages of executable mappings stay on the ' +
 			'active list.',
+		programs: ['history/8cab4754d24a-executable'],
 	});
 export const MM_FIX_FOR_INFINITE_CHURNING_OF_MLOCKED_PAGES = commit(
 	'03ef83af5288', 'v2.6.31', undefined,
@@ -124,6 +125,7 @@ export const VMSCAN_FACTOR_OUT_PAGE_REFERENCE_CHECKS = commit(
 			'referenced; before, a dirty one was kept.',
 		needs: [{ id: '03ef83af5288',
 			because: 'it moves the test that this one brought' }],
+		programs: ['history/dfc8d636cdb9-unlocked-again'],
 	});
 export const VMSCAN_DETECT_MAPPED_FILE_PAGES_USED_ONLY_ONCE = commit(
 	'645747462435', 'v2.6.34', undefined,
@@ -143,6 +145,7 @@ export const MM_VMSCAN_CONVERT_GLOBAL_RECLAIM_TO_PER_MEMCG_LRU_LISTS = commit(
 			"page's own cgroup, by an oversight.",
 		needs: [{ id: 'bed7161a519a',
 			because: 'it is about the filter that this one brought' }],
+		programs: ['history/b95a2f2d486d-stranger-under-pressure'],
 	});
 export const VMSCAN_PROMOTE_SHARED_FILE_MAPPED_PAGES = commit(
 	'34dbc67a644f', 'v3.3', undefined,
@@ -240,6 +243,7 @@ export const MM_VMSCAN_DETECT_FILE_THRASHING_AT_THE_RECLAIM_ROOT = commit(
 		where: ['mm/vmscan.c:snapshot_refaults', 'mm/vmscan.c:shrink_list'],
 		changes: 'Whether file pages thrash is seen at the root of the ' +
 			'reclaim; before, in each cgroup by itself.',
+		programs: ['history/b910718a948a-thrashing-next-door'],
 	});
 export const MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT = commit(
 	'b91ac374346b', 'v5.5', undefined,
@@ -253,6 +257,7 @@ export const MM_VMSCAN_ENFORCE_INACTIVE_ACTIVE_RATIO_AT_THE_RECLAIM_ROOT = commi
 			'reclaim; before, in each cgroup by itself.',
 		needs: [{ id: 'b910718a948a',
 			because: 'it decides by the refaults that this one moved' }],
+		programs: ['history/b91ac374346b-balanced-as-a-whole'],
 	});
 export const MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL = commit(
 	'1431d4d11abb', 'v5.8', undefined,
@@ -266,6 +271,7 @@ export const MM_BASE_LRU_BALANCING_ON_AN_EXPLICIT_COST_MODEL = commit(
 		],
 		changes: 'Anonymous and file pages are balanced by their cost; before,' +
 			' by how many of the pages scanned were rotated.',
+		programs: ['history/1431d4d11abb-nothing-was-rotated'],
 	});
 export const MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING = commit(
 	'314b57fb0460', 'v5.8', undefined,
@@ -276,6 +282,7 @@ export const MM_BALANCE_LRU_LISTS_BASED_ON_RELATIVE_THRASHING = commit(
 			'rotations.',
 		needs: [{ id: '1431d4d11abb',
 			because: 'it is about the cost that this one brought' }],
+		programs: ['history/314b57fb0460-rotated-is-no-cost'],
 	});
 export const MM_VMSCAN_DETERMINE_ANON_FILE_PRESSURE_BALANCE_AT_THE_RECLAIM_ROOT = commit(
 	'7cf111bc39f6', 'v5.8', undefined,
@@ -286,6 +293,7 @@ export const MM_VMSCAN_DETERMINE_ANON_FILE_PRESSURE_BALANCE_AT_THE_RECLAIM_ROOT 
 			'from each cgroup by itself.',
 		needs: [{ id: '314b57fb0460',
 			because: 'it is of the same series and moves what that counts' }],
+		programs: ['history/7cf111bc39f6-cost-next-door'],
 	});
 export const MM_VMSCAN_RECLAIM_WRITEPAGE_IS_IO_COST = commit(
 	'96f8bf4fb1dd', 'v5.8', undefined,
@@ -295,6 +303,7 @@ export const MM_VMSCAN_RECLAIM_WRITEPAGE_IS_IO_COST = commit(
 		changes: 'Pages that reclaim writes are cost too.',
 		needs: [{ id: '7cf111bc39f6',
 			because: 'it is of the same series and comes after it' }],
+		programs: ['history/96f8bf4fb1dd-writes-are-cost'],
 	});
 export const MM_VMSCAN_LIMIT_THE_RANGE_OF_LRU_TYPE_BALANCING = commit(
 	'd483a5dd009a', 'v5.8', undefined,
@@ -304,6 +313,7 @@ export const MM_VMSCAN_LIMIT_THE_RANGE_OF_LRU_TYPE_BALANCING = commit(
 		changes: 'The costlier type gets at least a third of the scanning.',
 		needs: [{ id: '96f8bf4fb1dd',
 			because: 'it is of the same series and comes after it' }],
+		programs: ['history/d483a5dd009a-not-below-a-third'],
 	});
 export const MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU = commit(
 	'b518154e59aa', 'v5.9', undefined,
@@ -349,12 +359,14 @@ export const MM_DONT_PUT_PINNED_PAGES_INTO_THE_SWAP_CACHE = commit(
 		where: ['mm/vmscan.c:shrink_page_list'],
 		changes: 'Reclaim leaves an anonymous page alone that may be pinned ' +
 			'for DMA.',
+		programs: ['history/feb889fb40fa-pinned'],
 	});
 export const MM_REVERT_AVOID_WORKLOAD_STALLS_WHEN_LOWERING_MEMORY_HIGH = commit(
 	'e82553c10b08', 'v5.11', 'v5.10.16',
 	'Revert "mm: memcontrol: avoid workload stalls when lowering memory.high"', {
 		where: ['mm/memcontrol.c:memory_high_write'],
 		changes: 'memory.high is set before the reclaim that a write to it does.',
+		programs: ['history/e82553c10b08-high-first'],
 	});
 export const MM_FIX_CLEAR_REFS_WRITE_LOCKING = commit(
 	'29a951dfb3c3', 'v5.11', 'v5.10.9',
@@ -367,6 +379,7 @@ export const MM_DONT_PLAY_GAMES_WITH_PINNED_PAGES_IN_CLEAR_PAGE_REFS = commit(
 	"mm: don't play games with pinned pages in clear_page_refs", {
 		where: ['fs/proc/task_mmu.c:clear_soft_dirty'],
 		changes: 'clear_refs 4 leaves pages alone that may be pinned.',
+		programs: ['history/9348b73c2e1b-pinned'],
 	});
 export const MM_WORKINGSET_CLARIFY_EVICTION_ORDER_AND_DISTANCE_CALCULATION = commit(
 	'aeddcee6c17b', 'v5.12', undefined,
@@ -388,12 +401,14 @@ export const MM_FIX_SWAP_UNDERCOUNTING_IN_CGROUP2 = commit(
 		where: ['mm/memcontrol.c:mem_cgroup_charge'],
 		changes: 'A page that is swapped in keeps the charge of its swap slot ' +
 			'as long as it has the slot.',
+		programs: ['history/2d1c498072de-swapped-in'],
 	});
 export const MM_PROC_INVALIDATE_TLB_AFTER_CLEARING_SOFT_DIRTY = commit(
 	'912efa17e512', 'v5.12', 'v5.10.20',
 	'mm: proc: Invalidate TLB after clearing soft-dirty page state', {
 		where: ['fs/proc/task_mmu.c:clear_refs_write'],
 		changes: 'clear_refs 4 flushes the TLB.',
+		programs: ['history/912efa17e512-stale-entry'],
 	});
 export const MM_SWITCH_TO_RSTAT = commit(
 	'2d146aa3aa84', 'v5.13', undefined,
@@ -430,6 +445,7 @@ export const MEMCG_SWITCH_LRUVEC_STATS_TO_RSTAT = commit(
 			'old as the last flush; before, each CPU kept back up to 32 pages.',
 		needs: [{ id: '2d146aa3aa84',
 			because: 'it is flushed together with what that made' }],
+		programs: ['history/7e1c0d6f5820-read-before'],
 	});
 export const MEMCG_INFRASTRUCTURE_TO_FLUSH_MEMCG_STATS = commit(
 	'aa48e47e3906', 'v5.15', undefined,
@@ -466,6 +482,7 @@ export const MM_FIX_RACE_BETWEEN_MADV_FREE_AND_DIRECT_IO = commit(
 		where: ['mm/rmap.c:try_to_unmap_one'],
 		changes: 'A lazily freed page is discarded only if nobody but its ' +
 			'mappings holds it.',
+		programs: ['history/6c8e2a256915-pinned'],
 	});
 export const OOM_KILL_DELAY_THE_OOM_REAPER = commit(
 	'e4a38402c36e', 'v5.18', 'v5.10.113',
@@ -478,6 +495,7 @@ export const MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED = commit(
 	"mm: don't skip swap entry even if zap_details specified", {
 		where: ['mm/memory.c:zap_pte_range'],
 		changes: 'Swap entries of private copies go too when a file is truncated.',
+		programs: ['history/5abfd71d936a-private-copy'],
 	});
 export const MM_MUNLOCK_RMAP_CALL_MLOCK_VMA_PAGE = commit(
 	'cea86fe246b6', 'v5.18', undefined,
@@ -583,6 +601,7 @@ export const MM_VMSCAN_MAKE_ROTATIONS_A_SECONDARY_FACTOR = commit(
 			' much as one that was read or written.',
 		needs: [{ id: 'd483a5dd009a',
 			because: 'it adds to the cost of that series' }],
+		programs: ['history/0538a82c39e9-in-32nds'],
 	});
 export const MM_MADVISE_PAGEOUT_IGNORE_REFERENCES = commit(
 	'2864f3d0f583', 'v6.10', undefined,
