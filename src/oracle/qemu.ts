@@ -25,6 +25,11 @@ export interface GuestJob {
 	readonly files: ReadonlyMap<string, string | Uint8Array>;
 	/** Memory of the machine, a multiple of 1 KiB. */
 	readonly ramBytes: number;
+	/**
+	 * Memory more than that, a multiple of 1 MiB, which the kernel leaves alone; default 0. The
+	 * guest finds its physical address and its bytes, as decimal numbers, in /memory.
+	 */
+	readonly ownBytes?: number;
 	readonly cpus: number;
 	/** NUMA nodes, 1 for no NUMA; memory and CPUs are dealt out, a node may have no CPU. */
 	readonly nodes: number;
@@ -104,14 +109,33 @@ export function kernelArguments(
 	return [...KERNEL_FIXED, `brd.rd_nr=${ramDisks}`, `brd.rd_size=${ramDiskBytes / KIB}`];
 }
 
+/* That the kernel leaves alone what is the guest's own. */
+function ownArguments({ ramBytes, ownBytes }: GuestJob): string[] {
+	return ownBytes
+		? [`memmap=${ownBytes / KIB}K$${ownAddress(ramBytes, ownBytes) / KIB}K`] : [];
+}
+
 /* A module's parameters are arguments of a kernel that has it built in. */
 function moduleParameters(name: string, args: readonly string[]): string {
 	return args.filter((word) => word.startsWith(`${name}.`))
 		.map((word) => word.slice(name.length + 1)).join(' ');
 }
 
-function memoryArguments({ ramBytes, cpus, nodes }: GuestJob): string[] {
-	const total = ['-m', `${ramBytes / KIB}K`, '-smp', String(cpus)];
+/*
+ * Where that memory lies. QEMU puts what does not fit below its devices above 4 GiB
+ * (hw/i386/pc_piix.c:pc_init1()). The BIOS has its tables in the last 128 KiB of what does, so below
+ * it begins so much earlier, where they would be without it: the kernel has the same memory.
+ */
+const BELOW_DEVICES_MAX = 0xe000_0000, BELOW_DEVICES = 0xc000_0000, ABOVE_DEVICES = 0x1_0000_0000;
+const BIOS_TABLES = 128 * KIB;
+
+function ownAddress(ramBytes: number, ownBytes: number): number {
+	return ramBytes + ownBytes < BELOW_DEVICES_MAX ? ramBytes - BIOS_TABLES
+		: ABOVE_DEVICES + Math.max(ramBytes - BELOW_DEVICES, 0);
+}
+
+function memoryArguments({ ramBytes, ownBytes = 0, cpus, nodes }: GuestJob): string[] {
+	const total = ['-m', `${(ramBytes + ownBytes) / KIB}K`, '-smp', String(cpus)];
 
 	if (nodes <= 1)
 		return total;
@@ -123,7 +147,8 @@ function memoryArguments({ ramBytes, cpus, nodes }: GuestJob): string[] {
 	const firstCpu = (node: number) => Math.ceil(node * cpus / nodes);
 	return [...total, ...Array.from({ length: nodes }, (_, i) => {
 		const first = firstCpu(i), last = firstCpu(i + 1) - 1;
-		return ['-object', `memory-backend-ram,id=ram${i},size=${ramBytes / nodes / KIB}K`,
+		const bytes = ramBytes / nodes + (i + 1 < nodes ? 0 : ownBytes);
+		return ['-object', `memory-backend-ram,id=ram${i},size=${bytes / KIB}K`,
 			'-numa', `node,nodeid=${i},memdev=ram${i}` +
 				(last < first ? '' : `,cpus=${first}-${last}`)];
 	}).flat()];
@@ -343,6 +368,9 @@ function initrdOf(image: KernelImage, job: GuestJob, args: readonly string[]): B
 		.join('')));
 	for (const path of modules)
 		files.set(`lib/${basename(path)}`, readFileSync(path));
+	if (job.ownBytes)
+		files.set('memory', Buffer.from(
+			`${ownAddress(job.ramBytes, job.ownBytes)} ${job.ownBytes}\n`));
 	for (const [path, bytes] of job.files)
 		files.set(path, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
 	return cpioArchive(files, new Set(['init']));
@@ -361,8 +389,8 @@ export async function bootGuest(
 		requireTools('run');
 	return await takeTurn(() => withTemporary(cache, async (folder) => {
 		const at = (name: string) => join(folder, name);
-		const args = [...kernelArguments(job), image.append ?? '', job.append ?? '']
-			.filter(Boolean);
+		const args = [...kernelArguments(job), ...ownArguments(job), image.append ?? '',
+			job.append ?? ''].filter(Boolean);
 		let output: GrowingFile, tty: GrowingFile;
 		try {
 			writeFileSync(at('initrd'), initrdOf(image, job, args));
