@@ -6,7 +6,8 @@
  * one CPU runs the same way each time.
  */
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readSync, fstatSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, readdirSync, writeFileSync }
+	from 'node:fs';
 import { basename, join } from 'node:path';
 import { cacheError, cacheFolder, withTemporary } from './cache.ts';
 import { OracleError, codeOf, messageOf, undoAtExit } from './fault.ts';
@@ -47,7 +48,10 @@ export interface GuestJob {
 	/** More kernel arguments. */
 	readonly append?: string;
 	readonly timeoutMs: {
-		/** Time of the host without any new output of guest or kernel. */
+		/**
+		 * Time of the host without any new output of guest or kernel, but not that in which
+		 * QEMU waited for a processor.
+		 */
 		readonly quiet: number;
 		/** Time of the host in all. */
 		readonly total: number;
@@ -272,6 +276,22 @@ class GrowingFile {
 	}
 }
 
+/*
+ * Milliseconds that a process has waited for a processor, of its threads the one that did longest; 0
+ * where that is not known. A busy host makes no guest hang.
+ */
+function waitedMs(pid: number | undefined): number {
+	try {
+		const threads = `/proc/${pid}/task`;
+
+		return Math.max(...readdirSync(threads).map((thread) =>
+			Number(readFileSync(join(threads, thread, 'schedstat'), 'latin1')
+				.split(' ')[1]) / 1e6 || 0));
+	} catch {
+		return 0;
+	}
+}
+
 const WATCH_MS = 100;
 
 /* Wait for QEMU's end, collecting what comes. */
@@ -285,7 +305,8 @@ function watch(
 	return new Promise((resolve, reject) => {
 		const complaints: Uint8Array[] = [];
 		const begun = performance.now();
-		let last = begun, hang: string | undefined;
+		/* When the last output came, and how long QEMU had waited then. */
+		let last = begun, waited = 0, hang: string | undefined;
 		/* What ended it from this side, in an array as it may be anything. */
 		const thrown: unknown[] = [];
 		const fail = (error: unknown) => {
@@ -307,11 +328,14 @@ function watch(
 		child.stderr!.on('data', (bytes: Uint8Array) => complaints.push(bytes));
 		const timer = setInterval(() => {
 			const now = performance.now();
-			if (collect())
+			if (collect()) {
 				last = now;
+				waited = waitedMs(child.pid);
+			}
 			if (now - begun > total)
 				hang = `not at its end after ${total / 1000} s`;
-			else if (now - last > quiet)
+			else if (now - last > quiet &&
+				 now - last - (waitedMs(child.pid) - waited) > quiet)
 				hang = `no output for ${quiet / 1000} s`;
 			if (hang !== undefined)
 				kill();
