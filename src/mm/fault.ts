@@ -18,7 +18,7 @@ import { FAULT_FLAG_ALLOW_RETRY, FAULT_FLAG_INSTRUCTION, FAULT_FLAG_INTERRUPTIBL
 	VM_GROWSDOWN, VM_WRITE, mms, tasks, vmas, type mm_struct, type vm_area_struct }
 	from './mm_types.ts';
 import { expand_stack, find_vma } from './mmap.ts';
-import { pagefault_out_of_memory } from './oom_kill.ts';
+import { let_victims_run, pagefault_out_of_memory } from './oom_kill.ts';
 import { ptl_is_held } from './ptlock.ts';
 
 /** What page_fault() says: run the access again, or why not. Signals are their numbers. */
@@ -174,7 +174,8 @@ export function exc_page_fault(_cpu: number, address: number, error_code: number
 	let ret = handle_page_fault(error_code, address);
 
 	if (ret === FAULT_RETRY_ACCESS) {
-		/* exit_to_user_mode_loop(): memory.high, then signals */
+		/* exit_to_user_mode_loop(): others, memory.high, signals */
+		let_victims_run();
 		if (tasks.memcg_nr_pages_over_high[current()])
 			mem_cgroup_handle_over_high();
 		if (tasks.sigkill[current()])

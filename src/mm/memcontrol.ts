@@ -48,7 +48,7 @@ import { lruvecs, MAX_NR_ZONES, MAX_NUMNODES, NR_ACTIVE_ANON, NR_ACTIVE_FILE, NR
 	WORKINGSET_NODERECLAIM, WORKINGSET_REFAULT_ANON, WORKINGSET_REFAULT_FILE,
 	WORKINGSET_RESTORE_ANON, WORKINGSET_RESTORE_FILE, type lruvec, type pglist_data }
 	from './mmzone.ts';
-import { oom_control, out_of_memory, tsk_is_oom_victim } from './oom_kill.ts';
+import { let_victims_run, oom_control, out_of_memory, tsk_is_oom_victim } from './oom_kill.ts';
 import { compound_head, compound_nr, PageAnon, PageLocked, PageLRU, PageSwapCache, PageTransHuge,
 	thp_nr_pages } from './page_flags.ts';
 import { page_counter_charge, page_counter_init, page_counter_memparse, page_counter_read,
@@ -919,6 +919,8 @@ export function mem_cgroup_size(memcg: mem_cgroup): number {
 export function mem_cgroup_out_of_memory(
 	memcg: mem_cgroup, gfp_mask: gfp_t, order: number,
 ): boolean {
+	/* mutex_lock_killable() may sleep */
+	let_victims_run();
 	if (mem_cgroup_margin(memcg) >= 1 << order)
 		return true;
 	if (task_is_dying())

@@ -449,16 +449,18 @@ export function oom_kill_process(oc: oom_control): void {
 			mem_cgroup_put(oom_group);
 		}
 	}
-	let_victims_run();
 }
 
 /**
- * Whoever has been killed, and is not the running task, dies now.
- * @custom other CPUs run them while the killer tries again
+ * The running task lets others run, where need_resched() is set: whoever has been killed dies now.
+ * A kill wakes its victim, which preempts the killer where that next may sleep or leaves the kernel.
+ * @custom cond_resched() and schedule()
  */
-function let_victims_run(): void {
+export function let_victims_run(): void {
 	const self = current();
 
+	if (!oom_victims.v)
+		return;
 	for (let p = next_process(NO_TASK); p; p = next_process(p)) {
 		if (p !== self && tasks.sigkill[p] && tasks.state[p] !== EXIT_ZOMBIE)
 			oomHandler.victim_runs(p);

@@ -85,6 +85,7 @@ import { DEF_PRIORITY, first_zones_zonelist, high_wmark_pages, is_active_lru, is
 	WORKINGSET_ACTIVATE_ANON, WORKINGSET_ACTIVATE_FILE, zone_idx, ZONE_NORMAL, zones,
 	zonelist_zone, type lruvec, type pagevec, type pglist_data, type zone, type zonelist }
 	from './mmzone.ts';
+import { let_victims_run } from './oom_kill.ts';
 import { AOP_WRITEPAGE_ACTIVATE, clear_page_dirty_for_io, laptop_mode, WB_SYNC_NONE,
 	wait_on_page_writeback, wakeup_flusher_threads, type writeback_control }
 	from './page-writeback.ts';
@@ -1690,6 +1691,7 @@ function shrink_node_memcgs(pgdat: pglist_data, sc: scan_control): void {
 	do {
 		const lruvec = mem_cgroup_lruvec(memcg, pgdat);
 
+		let_victims_run();	/* cond_resched() */
 		mem_cgroup_calculate_protection(target_memcg, memcg);
 
 		/* memory.min holds in all rounds */

@@ -35,8 +35,6 @@ export interface NotCompared {
 export const NOT_COMPARED: readonly NotCompared[] = [
 	{ area: 'pages', names: ['young'],
 		why: 'the accessed bit of a page-table entry: no file of Linux shows it' },
-	{ area: 'memory.stat', names: ['pgfault', 'pgmajfault'],
-		why: "a real task faults in its program's own pages too" },
 	{ area: 'memory.stat', names: ['kernel_stack', 'percpu', 'sock', 'slab_reclaimable',
 		'slab_unreclaimable', 'slab'], why: 'kernel memory is not modelled' },
 	{ area: 'memory.events', names: ['oom'],

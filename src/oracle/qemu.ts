@@ -6,7 +6,8 @@
  * one CPU runs the same way each time.
  */
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readSync, fstatSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, readdirSync, writeFileSync }
+	from 'node:fs';
 import { basename, join } from 'node:path';
 import { cacheError, cacheFolder, withTemporary } from './cache.ts';
 import { OracleError, codeOf, messageOf, undoAtExit } from './fault.ts';
@@ -25,6 +26,11 @@ export interface GuestJob {
 	readonly files: ReadonlyMap<string, string | Uint8Array>;
 	/** Memory of the machine, a multiple of 1 KiB. */
 	readonly ramBytes: number;
+	/**
+	 * Memory more than that, a multiple of 1 MiB, which the kernel leaves alone; default 0. The
+	 * guest finds its physical address and its bytes, as decimal numbers, in /memory.
+	 */
+	readonly ownBytes?: number;
 	readonly cpus: number;
 	/** NUMA nodes, 1 for no NUMA; memory and CPUs are dealt out, a node may have no CPU. */
 	readonly nodes: number;
@@ -42,7 +48,10 @@ export interface GuestJob {
 	/** More kernel arguments. */
 	readonly append?: string;
 	readonly timeoutMs: {
-		/** Time of the host without any new output of guest or kernel. */
+		/**
+		 * Time of the host without any new output of guest or kernel, but not that in which
+		 * QEMU waited for a processor.
+		 */
 		readonly quiet: number;
 		/** Time of the host in all. */
 		readonly total: number;
@@ -104,14 +113,33 @@ export function kernelArguments(
 	return [...KERNEL_FIXED, `brd.rd_nr=${ramDisks}`, `brd.rd_size=${ramDiskBytes / KIB}`];
 }
 
+/* That the kernel leaves alone what is the guest's own. */
+function ownArguments({ ramBytes, ownBytes }: GuestJob): string[] {
+	return ownBytes
+		? [`memmap=${ownBytes / KIB}K$${ownAddress(ramBytes, ownBytes) / KIB}K`] : [];
+}
+
 /* A module's parameters are arguments of a kernel that has it built in. */
 function moduleParameters(name: string, args: readonly string[]): string {
 	return args.filter((word) => word.startsWith(`${name}.`))
 		.map((word) => word.slice(name.length + 1)).join(' ');
 }
 
-function memoryArguments({ ramBytes, cpus, nodes }: GuestJob): string[] {
-	const total = ['-m', `${ramBytes / KIB}K`, '-smp', String(cpus)];
+/*
+ * Where that memory lies. QEMU puts what does not fit below its devices above 4 GiB
+ * (hw/i386/pc_piix.c:pc_init1()). The BIOS has its tables in the last 128 KiB of what does, so below
+ * it begins so much earlier, where they would be without it: the kernel has the same memory.
+ */
+const BELOW_DEVICES_MAX = 0xe000_0000, BELOW_DEVICES = 0xc000_0000, ABOVE_DEVICES = 0x1_0000_0000;
+const BIOS_TABLES = 128 * KIB;
+
+function ownAddress(ramBytes: number, ownBytes: number): number {
+	return ramBytes + ownBytes < BELOW_DEVICES_MAX ? ramBytes - BIOS_TABLES
+		: ABOVE_DEVICES + Math.max(ramBytes - BELOW_DEVICES, 0);
+}
+
+function memoryArguments({ ramBytes, ownBytes = 0, cpus, nodes }: GuestJob): string[] {
+	const total = ['-m', `${(ramBytes + ownBytes) / KIB}K`, '-smp', String(cpus)];
 
 	if (nodes <= 1)
 		return total;
@@ -123,7 +151,8 @@ function memoryArguments({ ramBytes, cpus, nodes }: GuestJob): string[] {
 	const firstCpu = (node: number) => Math.ceil(node * cpus / nodes);
 	return [...total, ...Array.from({ length: nodes }, (_, i) => {
 		const first = firstCpu(i), last = firstCpu(i + 1) - 1;
-		return ['-object', `memory-backend-ram,id=ram${i},size=${ramBytes / nodes / KIB}K`,
+		const bytes = ramBytes / nodes + (i + 1 < nodes ? 0 : ownBytes);
+		return ['-object', `memory-backend-ram,id=ram${i},size=${bytes / KIB}K`,
 			'-numa', `node,nodeid=${i},memdev=ram${i}` +
 				(last < first ? '' : `,cpus=${first}-${last}`)];
 	}).flat()];
@@ -247,6 +276,22 @@ class GrowingFile {
 	}
 }
 
+/*
+ * Milliseconds that a process has waited for a processor, of its threads the one that did longest; 0
+ * where that is not known. A busy host makes no guest hang.
+ */
+function waitedMs(pid: number | undefined): number {
+	try {
+		const threads = `/proc/${pid}/task`;
+
+		return Math.max(...readdirSync(threads).map((thread) =>
+			Number(readFileSync(join(threads, thread, 'schedstat'), 'latin1')
+				.split(' ')[1]) / 1e6 || 0));
+	} catch {
+		return 0;
+	}
+}
+
 const WATCH_MS = 100;
 
 /* Wait for QEMU's end, collecting what comes. */
@@ -260,7 +305,8 @@ function watch(
 	return new Promise((resolve, reject) => {
 		const complaints: Uint8Array[] = [];
 		const begun = performance.now();
-		let last = begun, hang: string | undefined;
+		/* When the last output came, and how long QEMU had waited then. */
+		let last = begun, waited = 0, hang: string | undefined;
 		/* What ended it from this side, in an array as it may be anything. */
 		const thrown: unknown[] = [];
 		const fail = (error: unknown) => {
@@ -282,11 +328,14 @@ function watch(
 		child.stderr!.on('data', (bytes: Uint8Array) => complaints.push(bytes));
 		const timer = setInterval(() => {
 			const now = performance.now();
-			if (collect())
+			if (collect()) {
 				last = now;
+				waited = waitedMs(child.pid);
+			}
 			if (now - begun > total)
 				hang = `not at its end after ${total / 1000} s`;
-			else if (now - last > quiet)
+			else if (now - last > quiet &&
+				 now - last - (waitedMs(child.pid) - waited) > quiet)
 				hang = `no output for ${quiet / 1000} s`;
 			if (hang !== undefined)
 				kill();
@@ -343,6 +392,9 @@ function initrdOf(image: KernelImage, job: GuestJob, args: readonly string[]): B
 		.join('')));
 	for (const path of modules)
 		files.set(`lib/${basename(path)}`, readFileSync(path));
+	if (job.ownBytes)
+		files.set('memory', Buffer.from(
+			`${ownAddress(job.ramBytes, job.ownBytes)} ${job.ownBytes}\n`));
 	for (const [path, bytes] of job.files)
 		files.set(path, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
 	return cpioArchive(files, new Set(['init']));
@@ -361,8 +413,8 @@ export async function bootGuest(
 		requireTools('run');
 	return await takeTurn(() => withTemporary(cache, async (folder) => {
 		const at = (name: string) => join(folder, name);
-		const args = [...kernelArguments(job), image.append ?? '', job.append ?? '']
-			.filter(Boolean);
+		const args = [...kernelArguments(job), ...ownArguments(job), image.append ?? '',
+			job.append ?? ''].filter(Boolean);
 		let output: GrowingFile, tty: GrowingFile;
 		try {
 			writeFileSync(at('initrd'), initrdOf(image, job, args));

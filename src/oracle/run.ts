@@ -31,6 +31,8 @@ const LATEST = 'v5.10.223';
 
 /* In one boot; more boots share the processors. */
 const PROGRAMS_MAX = 64;
+/* Memory of the guest's own: its stacks and tables with some room, and the programs. */
+const GUEST_BYTES = 20 * 2 ** 20, OWN_UNIT = 32 * 2 ** 20;
 const QUIET_MS = 60_000, BOOT_MS = 120_000, PROGRAM_MS = 20_000;
 
 /** The guest's executable, compiled if it is not in the cache. @throws OracleError */
@@ -114,11 +116,12 @@ async function bootOnce(
 	{ append, cpus, timeoutMs }: RealRunOptions, cache: string,
 ): Promise<BootResult> {
 	const { ram, nodes, cpus: own } = { ...MACHINE_DEFAULTS, ...jobs[0]!.program.machine };
-	const text = jobs.map(({ program }, number) => compact(program, number, kernel,
-		(program.machine.swap ?? MACHINE_DEFAULTS.swap) / PAGE_SIZE));
+	const programs = jobs.map(({ program }, number) => compact(program, number, kernel,
+		(program.machine.swap ?? MACHINE_DEFAULTS.swap) / PAGE_SIZE)).join('');
 
 	return await bootGuest(image, {
-		init, files: new Map([['programs', text.join('')]]), ramBytes: ram,
+		init, files: new Map([['programs', programs]]), ramBytes: ram,
+		ownBytes: Math.ceil((GUEST_BYTES + programs.length) / OWN_UNIT) * OWN_UNIT,
 		cpus: cpus ?? own, nodes, ramDisks: 1, modules: ['brd'],
 		append: [APPEND, append ?? ''].join(' ').trim(),
 		timeoutMs: { quiet: QUIET_MS,

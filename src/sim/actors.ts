@@ -12,7 +12,7 @@ import { context_switch, do_exit, release_task } from '../mm/fork.ts';
 import { mem_cgroup_handle_over_high } from '../mm/memcontrol.ts';
 import { EXIT_ZOMBIE, PF_KTHREAD, tasks, type task_struct } from '../mm/mm_types.ts';
 import { first_online_pgdat, next_online_pgdat, pgdats } from '../mm/mmzone.ts';
-import { oomHandler } from '../mm/oom_kill.ts';
+import { let_victims_run, oomHandler } from '../mm/oom_kill.ts';
 import { wb_workfn } from '../mm/page-writeback.ts';
 import { kswapd } from '../mm/vmscan.ts';
 import { BlockedError, MachineError, PanicError, StepBudgetError } from './errors.ts';
@@ -152,6 +152,7 @@ export function runKthreads(): void {
 export function returnToUser(): boolean {
 	const task = current();
 
+	let_victims_run();
 	if (tasks.memcg_nr_pages_over_high[task])
 		mem_cgroup_handle_over_high();
 	if (depth.v <= 1)

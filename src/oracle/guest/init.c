@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs litmus programs on a real kernel, as its init. Without a C library and without a writable
- * page of its own that is private: what it writes to (this struct, the stacks) is one shared
- * mapping, so that neither fork() nor a task that works in a cgroup allocates a page there, and no
- * page of a program waits in an LRU batch beside one of ours.
+ * Runs litmus programs on a real kernel, as its init, without a C library. None of its memory is the
+ * kernel's: code, this struct, the stacks and the programs lie in a part of the machine's memory that
+ * the kernel was told not to use, mapped from /dev/mem. Such a mapping is whole from the start, fork()
+ * copies it, and it has no struct page. So no task ever takes a fault there; none of it is charged,
+ * counted in an mm's RSS, on a list, or looked at by clear_refs; and all faults and pages of a task
+ * are those of its program.
+ *
+ * /memory says where that part is: its physical address and its size in bytes, decimal.
  *
  * /programs holds all programs of this boot, one statement a line:
  *
@@ -67,6 +71,9 @@ struct shared {
 #define TEXT	(STACKS + TASKS_MAX * STACK)
 /* A page that nobody ever touches: MADV_COLD of it drains this CPU's LRU batches. */
 #define COLD	0x610000000000UL
+/* From here up lies the stack that exec() makes; mmap() takes what is below (128 MiB are for it). */
+#define ABOVE	0x7ffff8000000UL
+#define TASK_SIZE 0x7ffffffff000UL
 
 /* -- Saying --------------------------------------------------------------------------------- */
 
@@ -320,21 +327,9 @@ static long do_close(struct args *a)
 
 static void run(void);
 
-/* Touch what is ours, so that it is mapped before the task is in a cgroup. */
-static void touch_own_pages(void)
-{
-	extern char __executable_start[], end[];
-
-	for (char *p = __executable_start; p < end; p += PAGE)
-		(void)*(volatile char *)p;
-	for (unsigned long p = AT; p < STACKS; p += PAGE)
-		(void)*(volatile char *)p;
-}
-
 static void task_main(long slot)
 {
 	S->me = slot;
-	touch_own_pages();
 	S->ready = 1;
 	for (;;) {
 		sys_kill(sys_getpid(), SIGSTOP);
@@ -1138,6 +1133,8 @@ static void main_of_init(long size)
 	while (n < size && (got = sys_read(fd, (char *)TEXT + n, size - n)) > 0)
 		n += got;
 	sys_close(fd);
+	/* The stack that exec() made: its pages would be a child's too. */
+	sys_munmap(ABOVE, TASK_SIZE - ABOVE);
 	S->me = -1;
 	S->stack_used[0] = 1;
 	set_up();
@@ -1162,30 +1159,61 @@ static void main_of_init(long size)
 		settle();
 }
 
-/* On the kernel's stack: make the shared mapping, and go on in it. */
-void start(void)
+/* Map so much of our memory, from an offset on, at an address. */
+static void map_own(long mem, unsigned long at, unsigned long n, int prot, unsigned long offset)
 {
-	long fd = sys_open("/programs", O_RDONLY, 0), size, err;
+	long err = sys_mmap(at, n, prot, MAP_SHARED | MAP_FIXED, mem, offset);
 
-	sys_ioperm(CONSOLE, 1, 1);
-	size = fd < 0 ? fd : sys_lseek(fd, 0, SEEK_END);
-	sys_close(fd);
-	err = sys_mmap(AT, TEXT - AT + size + PAGE, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	if (size <= 0 || err != (long)AT) {
-		trouble("start", "/programs", size < 0 ? size : err);
+	if (err != (long)at) {
+		trouble("mmap", "/dev/mem", err);
 		sys_reboot(RB_POWER_OFF);
 	}
-	/* Pages that are not looked at when a task's exit finds them young. */
-	sys_madvise(AT, TEXT - AT + size + PAGE, MADV_SEQUENTIAL);
+}
+
+/*
+ * On the kernel's stack: move into memory of our own, and go on there. The code is copied and mapped
+ * over itself.
+ */
+void start(void)
+{
+	extern char __executable_start[], end[];
+	const unsigned long code = (unsigned long)__executable_start & -PAGE;
+	const unsigned long code_size = ((unsigned long)end - code + PAGE - 1) & -PAGE;
+	long programs = sys_open("/programs", O_RDONLY, 0), size, mem, n, err;
+	unsigned long address, room, need;
+	char b[64];
+
+	sys_ioperm(CONSOLE, 1, 1);
+	size = programs < 0 ? programs : sys_lseek(programs, 0, SEEK_END);
+	sys_close(programs);
+	n = read_file("/memory", b, sizeof(b) - 1);
+	b[n < 0 ? 0 : n] = '\n';
 	{
-		extern char __executable_start[], end[];
-		unsigned long first = (unsigned long)__executable_start & -PAGE;
-		sys_madvise(first, ((unsigned long)end - first + PAGE - 1) & -PAGE,
-			MADV_SEQUENTIAL);
+		struct args a = { b, 0 };
+		address = number(&a);
+		room = number(&a);
 	}
+	need = ((TEXT - AT + size + PAGE - 1) & -PAGE) + code_size;
+	if (size <= 0 || n <= 0 || need > room) {
+		trouble("start", n <= 0 ? "/memory" : "/programs", n <= 0 ? n : size);
+		sys_reboot(RB_POWER_OFF);
+	}
+	sys_mkdir("/dev", 0755);
+	err = sys_mount("devtmpfs", "/dev", "devtmpfs");
+	if (err && err != -EBUSY)
+		trouble("mount", "/dev", err);
+	mem = sys_open("/dev/mem", O_RDWR, 0);
+	if (mem < 0) {
+		trouble("open", "/dev/mem", mem);
+		sys_reboot(RB_POWER_OFF);
+	}
+	map_own(mem, AT, need, PROT_READ | PROT_WRITE, address);
+	for (unsigned long *p = (unsigned long *)AT; (unsigned long)p < AT + need - code_size; p++)
+		*p = 0;
+	for (unsigned long i = 0; i < code_size; i += sizeof(long))
+		*(unsigned long *)(AT + need - code_size + i) = *(unsigned long *)(code + i);
+	map_own(mem, code, code_size, PROT_READ | PROT_EXEC, address + need - code_size);
+	sys_close(mem);
 	sys_mmap(COLD, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	for (unsigned long p = AT; p < TEXT + size + PAGE; p += PAGE)
-		*(volatile char *)p = 0;
 	call_on(STACKS + STACK, main_of_init, size);
 }
