@@ -362,7 +362,7 @@ export async function bootGuest(
 	return await takeTurn(() => withTemporary(cache, async (folder) => {
 		const at = (name: string) => join(folder, name);
 		const args = [...kernelArguments(job), image.append ?? '', job.append ?? '']
-			.filter(Boolean);
+			.flatMap((words) => words.split(' ')).filter(Boolean);
 		let output: GrowingFile, tty: GrowingFile;
 		try {
 			writeFileSync(at('initrd'), initrdOf(image, job, args));
