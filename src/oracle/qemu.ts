@@ -121,7 +121,7 @@ function ownArguments({ ramBytes, ownBytes }: GuestJob): string[] {
 
 /* A module's parameters are arguments of a kernel that has it built in. */
 function moduleParameters(name: string, args: readonly string[]): string {
-	return args.filter((word) => word.startsWith(`${name}.`))
+	return args.filter((word) => word.replaceAll('_', '-').startsWith(`${name}.`))
 		.map((word) => word.slice(name.length + 1)).join(' ');
 }
 
@@ -414,7 +414,7 @@ export async function bootGuest(
 	return await takeTurn(() => withTemporary(cache, async (folder) => {
 		const at = (name: string) => join(folder, name);
 		const args = [...kernelArguments(job), ...ownArguments(job), image.append ?? '',
-			job.append ?? ''].filter(Boolean);
+			job.append ?? ''].flatMap((words) => words.split(' ')).filter(Boolean);
 		let output: GrowingFile, tty: GrowingFile;
 		try {
 			writeFileSync(at('initrd'), initrdOf(image, job, args));
