@@ -20,6 +20,7 @@ const STATE_EXCEPTIONS: readonly StateException[] = [
 	{ file: 'src/lib/arena.ts', name: 'names', reason: layout },
 	{ file: 'src/lib/arena.ts', name: 'carved', reason: layout },
 	{ file: 'src/lib/arena.ts', name: 'regions', reason: layout },
+	{ file: 'src/lib/arena.ts', name: 'words', reason: 'a view of the arena itself' },
 	{ file: 'src/lib/snapshot.ts', name: 'hashed', reason: layout },
 	{ file: 'src/lib/snapshot.ts', name: 'spare', reason: 'room for copies, of which ' +
 		'nothing in the machine depends' },

@@ -8,7 +8,7 @@
  * (row * 4), 1 a value (v * 4 + 1, v < 2^50), 2 a node (internal). 0 is no entry.
  * The xarray of an address_space has the address_space's row.
  */
-import { VM_BUG_ON } from './bug.ts';
+import { BUG } from './bug.ts';
 import { INIT_LIST_HEAD } from './list.ts';
 import { array, f64, kmem_cache_free, kmem_cache_zalloc, list, nr_rows, s32, struct, to, u8,
 	use_rows, type ptr } from './struct.ts';
@@ -89,12 +89,18 @@ function max_index(head: entry): number {
 	const shift = node_shift[xa_to_node(head)] + XA_CHUNK_SHIFT;
 	return shift >= 32 ? XA_INDEX_MAX : 2 ** shift - 1;
 }
+/* is_beyond(index, head), without the power: it is asked at each look-up */
+function is_beyond(index: number, head: entry): boolean {
+	if (!xa_is_node(head))
+		return index > 0;
+	return index >>> node_shift[xa_to_node(head)] > XA_CHUNK_MASK;
+}
 
 /** xa_load(): the entry at `index`, 0 for none. */
 export function xa_load(xa: number, index: number): entry {
 	let e = xa_head[xa as xarray];
 
-	if (index > max_index(e))
+	if (is_beyond(index, e))
 		return 0;
 	while (xa_is_node(e)) {
 		const node = xa_to_node(e);
@@ -107,7 +113,7 @@ export function xa_load(xa: number, index: number): entry {
 export function xa_node_of(xa: number, index: number): xa_node {
 	let e = xa_head[xa as xarray];
 
-	if (index > max_index(e))
+	if (is_beyond(index, e))
 		return 0 as xa_node;
 	while (xa_is_node(e)) {
 		const node = xa_to_node(e);
@@ -154,7 +160,7 @@ function mark_put(node: xa_node, offset: number, mark: number, on: boolean): voi
 function expand(xa: xarray, index: number): boolean {
 	let head = xa_head[xa];
 
-	while (index > max_index(head)) {
+	while (is_beyond(index, head)) {
 		let shift = xa_is_node(head) ? node_shift[xa_to_node(head)] + XA_CHUNK_SHIFT : 0;
 
 		/* An empty array gets its top node at once. */
@@ -242,11 +248,12 @@ function delete_node(xa: xarray, node: xa_node, update: XaUpdate | undefined): v
 export function xa_store(xa: number, index: number, e: entry, update?: XaUpdate): entry {
 	const x = xa as xarray;
 
-	VM_BUG_ON(index < 0 || index > XA_INDEX_MAX, `xarray index ${index} out of range`);
+	if (index < 0 || index > XA_INDEX_MAX)
+		BUG(`xarray index ${index} out of range`);
 	if (x >= nr_rows(xarrays))
 		use_rows(xarrays, x + 1);
 	const head = xa_head[x];
-	if (!e && index > max_index(head))
+	if (!e && is_beyond(index, head))
 		return 0;
 	if (!xa_is_node(head) && index === 0) {
 		/* The one entry of an array without nodes. */
@@ -376,7 +383,7 @@ export function xa_find(xa: number, index: number, max: number, mark: number): n
 			? slots[node * XA_CHUNK_SIZE + offset]
 			: mark_test(node, offset, mark)))
 			offset++;
-		const span = 2 ** node_shift[node];
+		const span = 1 << node_shift[node];
 		const base = Math.floor(index / (span * XA_CHUNK_SIZE)) * span * XA_CHUNK_SIZE;
 		if (offset > get_offset(index, node))
 			index = base + offset * span;

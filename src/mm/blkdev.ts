@@ -9,8 +9,8 @@
  *
  * All sectors here are page-sized.
  */
-import { carve, DISK_BYTES_MAX } from '../lib/arena.ts';
-import { BUG_ON, VM_BUG_ON } from '../lib/bug.ts';
+import { carve, copy_words, DISK_BYTES_MAX } from '../lib/arena.ts';
+import { BUG, BUG_ON } from '../lib/bug.ts';
 import { EIO, ENOMEM, EOPNOTSUPP } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_add_tail, list_del, list_empty } from '../lib/list.ts';
 import { global_s32, kmem_cache_free, kmem_cache_zalloc, list, list_heads, s32, struct, to, u8,
@@ -139,8 +139,8 @@ export function bdev_has_rw_page(bdev: block_device): boolean {
  * @custom the place of brd_lookup_page()
  */
 function contents_at(bdev: block_device, sector: number): number {
-	VM_BUG_ON(sector < 0 || sector >= bdevs.size[bdev],
-		`page ${sector} lies beyond block device ${bdev}`);
+	if (sector < 0 || sector >= bdevs.size[bdev])
+		BUG(`page ${sector} lies beyond block device ${bdev}`);
 	const block = block_map[bdevs.map_base[bdev] + sector]!;
 
 	return block === 0 ? -1 : block << FRAME_WORDS_SHIFT;
@@ -179,7 +179,7 @@ export function blkdev_write(bdev: block_device, sector: number, page: page): nu
 	if (bdevs.kind[bdev] === BLKDEV_RAM)
 		ram.copyWithin(at, from, from + FRAME_WORDS);
 	else
-		blocks.set(ram.subarray(from, from + FRAME_WORDS), at);
+		copy_words(blocks, at, ram, from, FRAME_WORDS);
 	return 0;
 }
 
@@ -194,7 +194,7 @@ export function blkdev_read(bdev: block_device, sector: number, page: page): num
 	else if (bdevs.kind[bdev] === BLKDEV_RAM)
 		ram.copyWithin(to, at, at + FRAME_WORDS);
 	else
-		ram.set(blocks.subarray(at, at + FRAME_WORDS), to);
+		copy_words(ram, to, blocks, at, FRAME_WORDS);
 	return 0;
 }
 
