@@ -452,8 +452,9 @@ export function oom_kill_process(oc: oom_control): void {
 }
 
 /**
- * The running task lets others run, where need_resched() is set: whoever has been killed dies now.
- * A kill wakes its victim, which preempts the killer where that next may sleep or leaves the kernel.
+ * The running task lets others run, where need_resched() is set: whoever has been killed dies
+ * now. A kill wakes its victim, which preempts the killer where that next may sleep or leaves the
+ * kernel.
  * @custom cond_resched() and schedule()
  */
 export function let_victims_run(): void {

@@ -67,7 +67,8 @@ export const NOT_COMPARED: readonly NotCompared[] = [
 		why: 'one page for all programs of a boot; that it is the zero page is compared' },
 	{ area: 'run', names: ['task, CPU, flags and time of a trace line'],
 		why: 'they say when, not what; lines are compared from the name of the event on' },
-	{ area: 'run', names: ['the trace of a statement in whose middle a task was killed'],
+	{ area: 'run', names: ['the trace of a statement in whose middle a task was killed, ' +
+		'and what the next `trace` shows'],
 		why: 'until the victim is gone, the one that asked tries again; how often is ' +
 			"the scheduler's" },
 	{ area: 'run', names: ['the words of a refusal and of a failed expectation'],
@@ -217,9 +218,17 @@ export interface Comparison {
 /* All of a run's fields by statement. */
 function allFields({ statements }: Program, run: SeenRun): Map<number, Field[]> {
 	const first: FirstShown = new Map();
+	let killed = false;
 
-	return new Map(run.statements.map((seen) =>
-		[seen.place, fieldsOf(bodyOf(statements[seen.place]!), seen, first)]));
+	return new Map(run.statements.map((seen) => {
+		const fields = fieldsOf(bodyOf(statements[seen.place]!), seen, first);
+		const isTrace = seen.outcome.kind === 'trace';
+		const shown = isTrace && killed
+			? fields.filter(([name]) => !name.startsWith('line[')) : fields;
+
+		killed = seen.killed !== undefined || (killed && !isTrace);
+		return [seen.place, shown];
+	}));
 }
 
 /* What a hook shows is what its body does. */

@@ -127,8 +127,8 @@ function moduleParameters(name: string, args: readonly string[]): string {
 
 /*
  * Where that memory lies. QEMU puts what does not fit below its devices above 4 GiB
- * (hw/i386/pc_piix.c:pc_init1()). The BIOS has its tables in the last 128 KiB of what does, so below
- * it begins so much earlier, where they would be without it: the kernel has the same memory.
+ * (hw/i386/pc_piix.c:pc_init1()). The BIOS has its tables in the last 128 KiB of what does, so
+ * below it begins so much earlier, where they would be without it: the kernel has the same memory.
  */
 const BELOW_DEVICES_MAX = 0xe000_0000, BELOW_DEVICES = 0xc000_0000, ABOVE_DEVICES = 0x1_0000_0000;
 const BIOS_TABLES = 128 * KIB;
@@ -277,8 +277,8 @@ class GrowingFile {
 }
 
 /*
- * Milliseconds that a process has waited for a processor, of its threads the one that did longest; 0
- * where that is not known. A busy host makes no guest hang.
+ * Milliseconds that a process has waited for a processor, of its threads the one that did longest;
+ * 0 where that is not known. A busy host makes no guest hang.
  */
 function waitedMs(pid: number | undefined): number {
 	try {

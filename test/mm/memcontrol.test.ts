@@ -397,7 +397,11 @@ describe('memory.max', () => {
 		expect(rounds).toBe(16);
 		expect(killed).toEqual([a]);
 		expect(usage(A)).toBe(24);
-		expect(mc.memory_events_show(A)).toBe('low 0\nhigh 0\nmax 0\noom 1\noom_kill 1\n');
+		/*
+		 * The victim dies where the writer, who has counted once more, waits for oom_lock:
+		 * Debian's 5.10 has oom 3 after two kills.
+		 */
+		expect(mc.memory_events_show(A)).toBe('low 0\nhigh 0\nmax 0\noom 2\noom_kill 1\n');
 		expect(vm_event(OOM_KILL)).toBe(1);
 		expect(mc.memory_max_show(A)).toBe('122880\n');
 	});

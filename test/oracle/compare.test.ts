@@ -100,6 +100,9 @@ describe('what is compared', () => {
 			({ kind: 'refused', error: 'ENOMEM', where: '', asked: false }))],
 		['whether an expectation held', 'held', outcome('expect m present=2', (o) =>
 			({ ...o, held: !o.held }))],
+		['faults', 'pgfault', outcome('stat A all', (o) => ({ ...o, values: o.values.map(
+			([key, value]) =>
+				[key, value + Number(key === 'pgfault')]) }))],
 		['who was killed', 'killed', but('a: write m', (seen) =>
 			({ ...seen, killed: ['a'] }))],
 		['a statement that never came', 'outcome', { ...run,
@@ -116,9 +119,6 @@ describe('what is not', () => {
 		['young', outcome('show m', (o) => ({ ...o, counts: { ...o.counts, young: 9 } }))],
 		['an expectation about young', outcome('expect m young=0', (o) =>
 			({ ...o, held: !o.held }))],
-		['pgfault', outcome('stat A all', (o) => ({ ...o, values: o.values.map(
-			([key, value]) =>
-				[key, value + Number(key === 'pgfault')]) }))],
 		['pfns and struct pages', but('reclaim A 40', (seen) => ({ ...seen,
 			trace: seen.trace!.map((line) => line.replace(/page=\S+ pfn=\d+/,
 				'page=00000000d4c0ffee pfn=777')) }))],

@@ -111,6 +111,14 @@ describe('a run', () => {
 			'ttu_check_access=1 quiet2');
 		expect(commandLine).not.toContain('-numa');
 
+		/* Where the BIOS's tables are without it, or above 4 GiB. */
+		const own = (await boot({ ownBytes: 32 << 20 })).commandLine.join(' ');
+		expect(own).toContain('-m 98304K');
+		expect(own).toContain(' memmap=32768K$65408K');
+		const above = (await boot({ ramBytes: 3.5 * 2 ** 30, ownBytes: 32 << 20 }))
+			.commandLine.join(' ');
+		expect(above).toContain(' memmap=32768K$4718592K');
+
 		const two = (await boot({ cpus: 4, nodes: 2 })).commandLine.join(' ');
 		expect(two).toContain('-smp 4 -object memory-backend-ram,id=ram0,size=32768K ' +
 			'-numa node,nodeid=0,memdev=ram0,cpus=0-1 ' +

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs litmus programs on a real kernel, as its init, without a C library. None of its memory is the
- * kernel's: code, this struct, the stacks and the programs lie in a part of the machine's memory that
- * the kernel was told not to use, mapped from /dev/mem. Such a mapping is whole from the start, fork()
- * copies it, and it has no struct page. So no task ever takes a fault there; none of it is charged,
- * counted in an mm's RSS, on a list, or looked at by clear_refs; and all faults and pages of a task
- * are those of its program.
+ * Runs litmus programs on a real kernel, as its init, without a C library. None of its memory is
+ * the kernel's: code, this struct, the stacks and the programs lie in a part of the machine's
+ * memory that the kernel was told not to use, mapped from /dev/mem. Such a mapping is whole from
+ * the start, fork() copies it, and it has no struct page. So no task ever takes a fault there; none
+ * of it is charged, counted in an mm's RSS, on a list, or looked at by clear_refs; and all faults
+ * and pages of a task are those of its program.
  *
  * /memory says where that part is: its physical address and its size in bytes, decimal.
  *
@@ -74,7 +74,7 @@ struct shared {
 #define TEXT	(STACKS + TASKS_MAX * STACK)
 /* A page that nobody ever touches: MADV_COLD of it drains this CPU's LRU batches. */
 #define COLD	0x610000000000UL
-/* From here up lies the stack that exec() makes; mmap() takes what is below (128 MiB are for it). */
+/* From here up are 128 MiB for the stack that exec() makes; mmap() takes what is below. */
 #define ABOVE	0x7ffff8000000UL
 #define TASK_SIZE 0x7ffffffff000UL
 
@@ -1182,8 +1182,8 @@ static void map_own(long mem, unsigned long at, unsigned long n, int prot, unsig
 }
 
 /*
- * On the kernel's stack: move into memory of our own, and go on there. The code is copied and mapped
- * over itself.
+ * On the kernel's stack: move into memory of our own, and go on there. The code is copied and
+ * mapped over itself.
  */
 void start(void)
 {
