@@ -3,10 +3,12 @@
  * A litmus program in the form that the guest reads (guest/init.c): one statement a line, with
  * numbers for names. A new statement is one entry here and one there.
  */
-import type { Action, Expectation, Program, RangeRef, Statement, StatementKind }
+import { BUG } from '../lib/bug.ts';
+import type { Action, DeviceAction, Expectation, Program, RangeRef, Statement, StatementKind }
 	from '../sim/litmus/ast.ts';
 import { PAGE_SIZE } from '../arch/page.ts';
 import { isDeviceAction } from '../sim/litmus/devices.ts';
+import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../kvm/kvm_host.ts';
 import { filePath } from '../sim/litmus/knobs.ts';
 import { isFor } from '../sim/litmus/runner.ts';
 import { kernelHas, type Kernel } from '../sim/kernels.ts';
@@ -15,18 +17,22 @@ import { MEMCG_MEMORY_RECLAIM } from '../lib/commits.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE }
 	from '../mm/mmap.ts';
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../mm/mremap.ts';
+import type { VmFormat } from '../sim/vm.ts';
 import type { Incomparable } from './types.ts';
 
 /* Who runs a statement: a slot, or */
 const INIT = -1, WHOEVER_RAN_LAST = -2;
 
-/* Slots of tasks by name, as the names stand at a statement. */
-type Tasks = ReadonlyMap<string, number>;
-
 interface Line {
 	readonly actor: number;
 	readonly words: readonly (string | number)[];
 }
+
+/* A virtual machine as it stands at a statement: its place there, and the slot of its task. */
+interface VmAt { readonly device: number; readonly owner: number }
+
+/* What names stand for at a statement. */
+interface Names { readonly tasks: Map<string, number>; readonly vms: Map<string, VmAt> }
 
 const prot = ({ read, write, exec }: {
 	readonly read: boolean; readonly write: boolean; readonly exec: boolean;
@@ -77,7 +83,7 @@ const ACTIONS: {
 };
 
 /* What has to be looked at for an expectation; undefined: it is known already. */
-function expectation(expected: Expectation, tasks: Tasks): Line | undefined {
+function expectation(expected: Expectation, { tasks }: Names): Line | undefined {
 	switch (expected.of) {
 	case 'counts': case 'flags':
 		return { actor: WHOEVER_RAN_LAST, words: ['show', ...pages(expected.range)] };
@@ -91,24 +97,61 @@ function expectation(expected: Expectation, tasks: Tasks): Line | undefined {
 	}
 }
 
-function line(statement: Statement, tasks: Tasks): Line | undefined {
+/* What the task of a virtual machine does; `vm` itself has parts that init does. */
+function vmWords(action: DeviceAction, device: number): (string | number)[] {
+	switch (action.kind) {
+	case 'vm': return ['vm', device, action.vcpus, action.paging ? 1 : 0];
+	case 'slot':
+		return ['slot', device, action.address, (action.readonly ? KVM_MEM_READONLY : 0) |
+			(action.log ? KVM_MEM_LOG_DIRTY_PAGES : 0), ...pages(action.range)];
+	case 'unslot': return ['unslot', device, action.address];
+	case 'moveslot': return ['moveslot', device, action.address, action.to];
+	case 'logslot': return ['log', device, action.address, 1];
+	case 'unlogslot': return ['log', device, action.address, 0];
+	case 'dirtylog': return ['dirtylog', device, action.address];
+	case 'guest':
+		return ['guest', device, action.vcpu, action.access === 'write' ? 1 : 0,
+			action.value, action.address, action.pages];
+	case 'device': case 'use': case 'showguest':
+		return BUG(`incomparable() lets no '${action.kind}' through`);
+	}
+}
+
+function vmLines(action: DeviceAction, { vms }: Names): Line[] {
+	if (action.kind === 'showguest')
+		return [];
+	const { device, owner } = vms.get(action.name)!;
+	const own = { actor: owner, words: vmWords(action, device) };
+
+	return action.kind !== 'vm' ? [own] : [
+		{ actor: INIT, words: ['vmboot', device, owner] }, own,
+		{ actor: INIT, words: ['vmbooted', device] }];
+}
+
+function lines(statement: Statement, names: Names): readonly (Line | undefined)[] {
 	switch (statement.kind) {
 	case 'show':
-		return { actor: WHOEVER_RAN_LAST, words: ['show', ...pages(statement.range)] };
+		return [{ actor: WHOEVER_RAN_LAST, words: ['show', ...pages(statement.range)] }];
 	case 'stat':
-		return { actor: WHOEVER_RAN_LAST, words: ['file', memoryStat(statement.cgroup)] };
+		return [{ actor: WHOEVER_RAN_LAST, words: ['file', memoryStat(statement.cgroup)] }];
 	case 'cat':
-		return { actor: WHOEVER_RAN_LAST, words: ['file', filePath(statement.path)] };
-	case 'expect': return expectation(statement.expectation, tasks);
+		return [{ actor: WHOEVER_RAN_LAST, words: ['file', filePath(statement.path)] }];
+	case 'expect': return [expectation(statement.expectation, names)];
 	}
+	if (isDeviceAction(statement))
+		return vmLines(statement, names);
 	const words = ACTIONS[statement.kind] as
 		((action: Action) => readonly (string | number)[]) | undefined;
 
-	return words && { actor: statement.taskSlot ?? INIT,
-		words: [statement.kind, ...words(statement)] };
+	return [words && { actor: statement.taskSlot ?? INIT,
+		words: [statement.kind, ...words(statement)] }];
 }
 
-const SECONDARY = 'the guest drives no secondary MMU, and no file shows what one has mapped';
+const FORMATS: Readonly<Record<VmFormat, string | undefined>> = {
+	npt: undefined, shadow: undefined,
+	ept: "EPT is of Intel's processors, and QEMU emulates KVM on AMD's alone",
+	'ept-noad': "EPT is of Intel's processors, and QEMU emulates KVM on AMD's alone",
+};
 const COMPACTION = 'compaction moves pages by where they lie, which differs from boot to boot';
 
 /* Why a statement has no meaning on a real kernel. */
@@ -129,8 +172,6 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 	case 'at':
 		return "'at' stops the kernel in the middle of its work, " +
 			'which no real one lets be done';
-	case 'notifiers':
-		return 'what a secondary MMU was told is not seen from outside';
 	case 'reclaim':
 		return statement.cgroup === '/' && !kernelHas(kernel, MEMCG_MEMORY_RECLAIM)
 			? 'this kernel has no file that reclaims from the root cgroup' : undefined;
@@ -138,13 +179,15 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 		if (statement.of || statement.path.startsWith('/sys/block/'))
 			return `the guest does not reach ${statement.path}`;
 		return statement.path === 'vm.compact_memory' ? COMPACTION : undefined;
-	case 'expect':
-		return statement.expectation.of === 'spte' ? SECONDARY : undefined;
-	case 'trace': case 'show': case 'stat':
+	case 'vm':
+		return FORMATS[statement.format];
+	case 'device': case 'use':
+		return 'a packaged kernel has no such device, or the machine has not';
+	case 'expect': case 'trace': case 'show': case 'stat': case 'notifiers':
 		return undefined;
 	default:
 		if (isDeviceAction(statement))
-			return SECONDARY;
+			return undefined;
 		return ACTIONS[statement.kind] ? undefined
 			: `the guest has no '${statement.kind}'`;
 	}
@@ -208,16 +251,23 @@ export function incomparable(program: Program, kernel: Kernel): Incomparable[] {
 export function compact(
 	program: Program, number: number, kernel: Kernel, swapPages: number,
 ): string {
-	const tasks = new Map<string, number>();
-	const lines = [`program ${number} ${swapPages} ${program.machine.cpus ?? 1} ` +
+	const names: Names = { tasks: new Map(), vms: new Map() };
+	const text = [`program ${number} ${swapPages} ${program.machine.cpus ?? 1} ` +
 		`${program.slots.tasks}`];
 
 	program.statements.forEach((statement, place) => {
 		if (statement.kind === 'task' || statement.kind === 'fork')
-			tasks.set(statement.name, statement.slot);
-		const made = isFor(kernel, statement) ? line(statement, tasks) : undefined;
-		if (made)
-			lines.push([place, made.actor, ...made.words].join(' '));
+			names.tasks.set(statement.name, statement.slot);
+		if (statement.kind === 'vm')
+			names.vms.set(statement.name, statement);
+		for (const made of isFor(kernel, statement) ? lines(statement, names) : [])
+			if (made)
+				text.push([place, made.actor, ...made.words].join(' '));
 	});
-	return `${lines.join('\n')}\nend\n`;
+	return `${text.join('\n')}\nend\n`;
+}
+
+/** How the virtual machines of a program are mapped; undefined: it has none. */
+export function vmFormat({ statements }: Program): VmFormat | undefined {
+	return statements.find((one) => one.kind === 'vm')?.format;
 }

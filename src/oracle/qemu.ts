@@ -121,7 +121,7 @@ function ownArguments({ ramBytes, ownBytes }: GuestJob): string[] {
 
 /* A module's parameters are arguments of a kernel that has it built in. */
 function moduleParameters(name: string, args: readonly string[]): string {
-	return args.filter((word) => word.startsWith(`${name}.`))
+	return args.filter((word) => word.replaceAll('_', '-').startsWith(`${name}.`))
 		.map((word) => word.slice(name.length + 1)).join(' ');
 }
 

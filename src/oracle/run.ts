@@ -7,8 +7,9 @@ import { PAGE_SIZE } from '../arch/page.ts';
 import { parseKernel, type Kernel } from '../sim/kernels.ts';
 import type { Program } from '../sim/litmus/ast.ts';
 import { MACHINE_DEFAULTS } from '../sim/machine.ts';
+import type { VmFormat } from '../sim/vm.ts';
 import { cacheFolder, keepEntry } from './cache.ts';
-import { compact } from './compact.ts';
+import { compact, vmFormat } from './compact.ts';
 import { OracleError } from './fault.ts';
 import type { KernelImage } from './kernels.ts';
 import { bootGuest, type BootResult } from './qemu.ts';
@@ -26,6 +27,9 @@ const CFLAGS = ['-static', '-nostdlib', '-ffreestanding', '-fno-builtin', '-O2',
  * pages of the guest's own file are not swapped.
  */
 const APPEND = 'norandmaps vdso=0 pti=off rootfstype=ramfs';
+/* How KVM maps the memory of guests, by kvm-amd's parameters; of those that are compared. */
+const KVM_APPEND: Readonly<Record<VmFormat, string>> = {
+	npt: 'kvm_amd.npt=1', shadow: 'kvm_amd.npt=0', ept: '', 'ept-noad': '' };
 /* What guards go by on a kernel that is none of ours. */
 const LATEST = 'v5.10.223';
 
@@ -56,10 +60,10 @@ async function guestExecutable(cache: string): Promise<string> {
 }
 
 /* Machines that programs need: those of one can run in one boot. */
-function machineOf({ machine }: Program): string {
-	const { ram, cpus, nodes } = { ...MACHINE_DEFAULTS, ...machine };
+function machineOf(program: Program): string {
+	const { ram, cpus, nodes } = { ...MACHINE_DEFAULTS, ...program.machine };
 
-	return `${ram} ${cpus} ${nodes}`;
+	return `${ram} ${cpus} ${nodes} ${vmFormat(program) ?? ''}`;
 }
 
 /* One program on its way: what it is, and where its result goes. */
@@ -116,14 +120,15 @@ async function bootOnce(
 	{ append, cpus, timeoutMs }: RealRunOptions, cache: string,
 ): Promise<BootResult> {
 	const { ram, nodes, cpus: own } = { ...MACHINE_DEFAULTS, ...jobs[0]!.program.machine };
+	const vms = vmFormat(jobs[0]!.program);
 	const programs = jobs.map(({ program }, number) => compact(program, number, kernel,
 		(program.machine.swap ?? MACHINE_DEFAULTS.swap) / PAGE_SIZE)).join('');
 
 	return await bootGuest(image, {
 		init, files: new Map([['programs', programs]]), ramBytes: ram,
 		ownBytes: Math.ceil((GUEST_BYTES + programs.length) / OWN_UNIT) * OWN_UNIT,
-		cpus: cpus ?? own, nodes, ramDisks: 1, modules: ['brd'],
-		append: [APPEND, append ?? ''].join(' ').trim(),
+		cpus: cpus ?? own, nodes, ramDisks: 1, modules: ['brd', ...vms ? ['kvm-amd'] : []],
+		append: [APPEND, ...vms ? [KVM_APPEND[vms]] : [], append ?? ''].join(' ').trim(),
 		timeoutMs: { quiet: QUIET_MS,
 			total: timeoutMs ?? BOOT_MS + jobs.length * PROGRAM_MS },
 	}, cache);

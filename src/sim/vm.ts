@@ -143,6 +143,8 @@ function bootMemory(machine: Machine, task: Task): Range {
 	});
 	machine.init.munmap(own);
 	const mapped = task.mmap({ memfd, pages: VM_BOOT_PAGES, prot: 'rw', shared: true });
+	/* That its pages are young does not matter when the task exits. */
+	task.madvise(mapped, 'sequential');
 	machine.closeMemfd(memfd);
 	return mapped;
 }
@@ -153,8 +155,12 @@ function fillBootPage(page: number, at: number, gpa: (page: number) => number): 
 	};
 
 	if (page === 0)
-		/* mov (%rsi),%al; add $0x1000,%rsi; dec %ecx; jnz; hlt */
-		[0x8148068a, 0x001000c6, 0x75c9ff00, 0x0000f4f3].forEach((word, i) => {
+		/*
+		 * At 0, and at 16 with a store: mov (%rsi),%al; add $0x1000,%esi; dec %ecx; jnz;
+		 * hlt. The same in 64-bit and in 32-bit mode.
+		 */
+		[0xc681068a, 0x00001000, 0xf475c9ff, 0x000000f4,
+			0xc6810688, 0x00001000, 0xf475c9ff, 0x000000f4].forEach((word, i) => {
 			ram[at + i] = word;
 		});
 	else if (page === PML4)

@@ -19,10 +19,11 @@
  * What is seen goes to QEMU's debug console, port 0xe9:
  *
  *	b NUMBER			a program begins
- *	s PLACE CODE			a statement ended: 0, an errno, or 1000 + a signal
+ *	s PLACE CODE			a statement ended: 0, an errno, 1000 + a signal, or 2000 +
+ *					a guest's exit; one of several parts says so of each
  *	k PLACE SLOT			the task was found dead after that statement
  *	p PLACE WORD*COUNT ...		pages: `-` none, `s` swapped, else kpageflags in hex
- *	x PLACE BYTE*COUNT ...		first bytes of pages
+ *	x PLACE BYTE*COUNT ...		first bytes of pages; of a dirty log, whether they are
  *	f PLACE LENGTH, t PLACE LENGTH	a file, trace lines; so many bytes follow, and a newline
  *	e NUMBER			a program is over
  *	! TEXT				what should not have happened
@@ -33,6 +34,7 @@
  * the TLB. After every statement it sleeps, so that whatever runs in the background is done.
  */
 #include "sys.h"
+#include "kvm_abi.h"
 
 #define PAGE		4096UL
 #define SLOTS		10000
@@ -61,6 +63,7 @@ struct shared {
 	int fd[SLOTS];
 	struct { int pid; unsigned long start, pages; } map[SLOTS];
 	char stack_used[TASKS_MAX];
+	struct vm vm[VMS];
 	unsigned char swap_header[PAGE];
 	char text[64 * 1024];
 	char path[512], path2[512];
@@ -731,6 +734,8 @@ static long do_file(struct args *a)
 	return 0;
 }
 
+#include "kvm.h"
+
 /* `asks`: looks only, and is not followed by trace lines. */
 static const struct statement {
 	const char *name;
@@ -746,6 +751,9 @@ static const struct statement {
 	{ "clear_refs", do_clear_refs }, { "drain", do_drain }, { "reclaim", do_reclaim },
 	{ "knob", do_knob },
 	{ "show", do_show, 1 }, { "value", do_value }, { "file", do_file, 1 },
+	{ "vmboot", do_vmboot }, { "vm", do_vm }, { "vmbooted", do_vmbooted },
+	{ "slot", do_vmslot }, { "unslot", do_vmunslot }, { "moveslot", do_vmmove },
+	{ "log", do_vmlog }, { "dirtylog", do_vmdirty }, { "guest", do_guest },
 };
 
 /* -- Running -------------------------------------------------------------------------------- */
@@ -925,6 +933,7 @@ static void kill_tasks(void)
 			sys_close(S->fd[slot] - 1);
 		S->fd[slot] = S->map[slot].pid = 0;
 	}
+	forget_vms();
 }
 
 /* Remove what is below a cgroup, children first. */
@@ -1038,6 +1047,8 @@ static void prepare(struct args *a)
 	S->last_place = -1;
 	for (unsigned i = 0; i < sizeof(defaults) / sizeof(*defaults); i++)
 		must(defaults[i].path, defaults[i].value);
+	/* Where KVM is loaded. */
+	put_file("/sys/kernel/tracing/events/kvm/enable", "0");
 	forget_swapping();
 	swap_on(swap);
 	/* Batches of LRU pages, callbacks of RCU, works: all done before it begins. */

@@ -3,7 +3,7 @@
 
 enum {
 	NR_read, NR_write, NR_open, NR_close, NR_poll = 7, NR_lseek, NR_mmap, NR_mprotect,
-	NR_munmap, NR_pread64 = 17, NR_mremap = 25, NR_mincore = 27, NR_madvise,
+	NR_munmap, NR_ioctl = 16, NR_pread64, NR_mremap = 25, NR_mincore = 27, NR_madvise,
 	NR_nanosleep = 35, NR_getpid = 39, NR_clone = 56, NR_exit = 60, NR_wait4, NR_kill,
 	NR_fsync = 74, NR_ftruncate = 77, NR_mkdir = 83, NR_rmdir, NR_mlock = 149, NR_munlock,
 	NR_mount = 165, NR_swapon = 167, NR_swapoff, NR_reboot, NR_ioperm = 173,
@@ -11,7 +11,9 @@ enum {
 	NR_memfd_create = 319, NR_mlock2 = 325, NR_pidfd_open = 434,
 };
 
-enum { ENOENT = 2, ESRCH = 3, EINTR = 4, E2BIG = 7, EBADF = 9, EAGAIN = 11, EBUSY = 16 };
+enum {
+	ENOENT = 2, ESRCH, EINTR, E2BIG = 7, EBADF = 9, EAGAIN = 11, EBUSY = 16, EINVAL = 22,
+};
 enum { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK = 04000, O_DIRECTORY = 0200000 };
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
 enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20 };
@@ -44,6 +46,7 @@ static inline long call6(long nr, long a, long b, long c, long d, long e, long f
 #define sys_lseek(fd, at, whence)	call(NR_lseek, fd, at, whence)
 #define sys_mprotect(p, n, prot)	call(NR_mprotect, p, n, prot)
 #define sys_munmap(p, n)		call(NR_munmap, p, n, 0)
+#define sys_ioctl(fd, what, arg)	call(NR_ioctl, fd, what, arg)
 #define sys_pread(fd, p, n, at)		call6(NR_pread64, fd, (long)(p), n, at, 0, 0)
 #define sys_mremap(p, n, m, flags, at)	call6(NR_mremap, p, n, m, flags, at, 0)
 #define sys_mlock2(p, n, flags)		call(NR_mlock2, p, n, flags)

@@ -17,7 +17,9 @@ export const SYSCTLS = ['vm.swappiness', 'vm.page-cluster', 'vm.watermark_scale_
 	'vm.laptop_mode', 'vm.max_map_count', 'vm.oom_kill_allocating_task'] as const;
 /** Knobs by their whole path. */
 export const PATH_KNOBS = ['/sys/kernel/debug/fault_around_bytes',
-	'/sys/block/ram1/queue/read_ahead_kb'] as const;
+	'/sys/block/ram1/queue/read_ahead_kb',
+	'/sys/kernel/tracing/events/kvm/kvm_age_page/enable',
+	'/sys/kernel/tracing/events/kvm/kvm_page_fault/enable'] as const;
 /** Files of a task, as `/proc/TASK/NAME`, that can be written. */
 export const TASK_KNOBS = ['oom_score_adj'] as const;
 /** Those that can be read; pagemap is no text. */
