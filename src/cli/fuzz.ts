@@ -16,7 +16,7 @@ import { wrap } from './table.ts';
 import { shellWord } from './text.ts';
 
 const OPTIONS = { ...JUDGE_OPTIONS, seed: 'value', count: 'value', statements: 'value',
-	kernel: 'values', dir: 'value', limit: 'value', json: 'flag' } as const;
+	kernel: 'values', dir: 'value', limit: 'value', vms: 'flag', json: 'flag' } as const;
 const SEED_MAX = 2 ** 31 - 1, COUNT_MAX = 1e6, STATEMENTS_MAX = 1000;
 const SEED = 1, COUNT = 100, STATEMENTS = 60, LIMIT = 10;
 const WIDTH = 100;
@@ -97,7 +97,7 @@ export async function fuzz(words: readonly string[]): Promise<number> {
 	const { judge, kernels } = await sides(options);
 	/* Another run makes the same program, whatever it was shrunk to. */
 	const again = (one: number): string => [`vmmu fuzz --seed ${one} --count 1`,
-		`--statements ${statements}`,
+		`--statements ${statements}`, ...(options.vms ? ['--vms'] : []),
 		...(['on', 'bzimage', 'modules', 'append'] as const).flatMap((name) =>
 			options[name] === undefined ? []
 				: [`--${name} ${shellWord(options[name])}`]),
@@ -106,7 +106,7 @@ export async function fuzz(words: readonly string[]): Promise<number> {
 	const lines: string[] = [];
 
 	const found = await withProgress((onProgress) => fuzzCampaign({
-		seed, count, statements, judge, kernels, limit, onProgress,
+		seed, count, statements, vms: options.vms, judge, kernels, limit, onProgress,
 		real: options.append === undefined ? {} : { append: options.append },
 		onFinding(finding) {
 			const { program, first, shrunk, undetermined } = finding;

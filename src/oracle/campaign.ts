@@ -16,6 +16,8 @@ export interface CampaignOptions {
 	readonly count: number;
 	/** Of each program, besides those that set it up and that look. */
 	readonly statements: number;
+	/** Whether they have virtual machines. */
+	readonly vms?: boolean;
 	/** Whom to hold the kernels against; undefined: their invariants alone. */
 	readonly judge: Judge | undefined;
 	readonly kernels: readonly Kernel[];
@@ -143,7 +145,7 @@ function upTo(source: string, { statements }: Program, place: number): string {
 
 /** Run a campaign; divergent programs are shrunk as they are found. */
 export async function fuzzCampaign(options: CampaignOptions): Promise<Campaign> {
-	const { seed, count, statements, judge, limit, onProgress, onFinding } = options;
+	const { seed, count, statements, vms = false, judge, limit, onProgress, onFinding } = options;
 	const runner = new Runner(options);
 	const findings: Finding[] = [];
 	let ran = 0, incomparable = 0;
@@ -153,7 +155,7 @@ export async function fuzzCampaign(options: CampaignOptions): Promise<Campaign> 
 		const made = Array.from({ length: Math.min(BATCH, count - first) }, (_, i) => {
 			const own = seed + first + i;
 			const source = randomProgram(own, statements,
-				{ real: judge?.real ?? false, looks: judge !== undefined });
+				{ real: judge?.real ?? false, looks: judge !== undefined, vms });
 			return { seed: own, source,
 				program: parseLitmus(source, `fuzz-${own}.litmus`) };
 		});

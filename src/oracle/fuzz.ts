@@ -26,6 +26,8 @@ export interface FuzzOptions {
 	readonly real?: boolean;
 	/** Look at pages and counters after whatever may have changed them. */
 	readonly looks?: boolean;
+	/** Tasks have virtual machines, and guests use their memory. */
+	readonly vms?: boolean;
 }
 
 interface Mapping {
@@ -39,13 +41,25 @@ interface Mapping {
 	readonly memfd: string | undefined;
 	readonly offset: number;
 }
-interface Task { readonly name: string; cgroup: string; readonly mappings: Mapping[] }
+/* Pages of a slot; whether its number of them is that of a mapping that is there. */
+interface Slot { gpa: number; readonly pages: number }
+interface Vm { readonly name: string; readonly vcpus: number; readonly slots: Slot[] }
+interface Task {
+	readonly name: string; cgroup: string;
+	readonly mappings: Mapping[]; readonly vms: Vm[];
+}
 
+const VMS_MAX = 3, PAGE = 4096, MIB = 2 ** 20;
+/* Guest-physical addresses of slots: a guest maps by 4 KiB pages below 64 MiB, by 2 MiB above. */
+const SLOT_APART = 2 * MIB, GUEST_HIGH = 128 * MIB;
+const REAL_FORMATS = ['npt', 'shadow'], FORMATS = [...REAL_FORMATS, 'ept', 'ept-noad'];
 const TASKS_MAX = 5, MAPPINGS_MAX = 4, PAGES_MAX = 80;
 /* Sizes about which batches of the kernel begin and end: pagevecs, SWAP_CLUSTER_MAX, a stock. */
 const EDGES = [1, 2, 14, 15, 16, 31, 32, 33, 63, 64, 65];
 /* The finest look, at the end. */
 const PIECE_PAGES = 4;
+
+const hex = (n: number): string => `0x${n.toString(16)}`;
 
 class Writer {
 	readonly #below: (n: number) => number;
@@ -60,11 +74,15 @@ class Writer {
 	/* A limit that cannot be kept would kill; one that has no room for swap as well. */
 	readonly #limited: 'memory' | 'swap';
 	#names = 0;
+	/* How guest memory is mapped; empty: no virtual machines. */
+	readonly #format: string;
+	#slots = 0;
 
-	constructor(seed: number, real: boolean, looks: boolean) {
+	constructor(seed: number, { real = false, looks = false, vms = false }: FuzzOptions) {
 		this.#below = generator(seed);
 		this.#real = real;
 		this.#looks = looks;
+		this.#format = vms ? this.#pick(real ? REAL_FORMATS : FORMATS) : '';
 		this.#limited = this.#chance(70) ? 'memory' : 'swap';
 		this.#machine(seed);
 	}
@@ -114,8 +132,14 @@ class Writer {
 			this.#memfds.push({ name, pages: this.#pages() });
 			this.lines.push(`memfd ${name} ${this.#memfds.at(-1)!.pages}`);
 		}
+		if (this.#format && this.#chance(50))
+			for (const event of ['kvm_age_page', 'kvm_page_fault'])
+				this.lines.push(
+					`/sys/kernel/tracing/events/kvm/${event}/enable = 1`);
 		this.#newTask(this.#homes[0]!);
 		this.#map(this.#tasks[0]!);
+		if (this.#format)
+			this.#newVm(this.#tasks[0]!);
 	}
 
 	#swappiness(): void {
@@ -126,7 +150,7 @@ class Writer {
 		...(this.#real ? [] : ['/'])])): void {
 		const name = `t${this.#names++}`;
 
-		this.#tasks.push({ name, cgroup, mappings: [] });
+		this.#tasks.push({ name, cgroup, mappings: [], vms: [] });
 		this.lines.push(`task ${name}${cgroup === '/' ? '' : ` cgroup=${cgroup}`}`);
 	}
 
@@ -213,7 +237,76 @@ class Writer {
 		this.lines.push(`${task.name}: fork ${name}`);
 		this.#tasks.push({ name, cgroup: task.cgroup,
 			mappings: task.mappings.filter(({ dontfork }) => !dontfork)
-				.map((mapping) => ({ ...mapping })) });
+				.map((mapping) => ({ ...mapping })), vms: [] });
+	}
+
+	#newVm(task: Task): void {
+		const vm = { name: `v${this.#names++}`, vcpus: this.#chance(80) ? 1 : 2, slots: [] };
+
+		this.lines.push(`vm ${vm.name} task=${task.name} ${this.#format}` +
+			(vm.vcpus > 1 ? ` vcpus=${vm.vcpus}` : '') +
+			(this.#chance(20) ? ' nopaging' : ''));
+		task.vms.push(vm);
+		this.#slot(task, vm);
+	}
+
+	#slot({ mappings }: Task, vm: Vm): void {
+		const mapping = this.#pick(mappings), { name, pages } = mapping;
+		const gpa = (this.#chance(25) ? GUEST_HIGH : MIB) + SLOT_APART * this.#slots++ +
+			PAGE * this.#below(SLOT_APART / PAGE - PAGES_MAX);
+		const first = this.#chance(70) ? 0 : this.#below(pages);
+		const last = this.#chance(70) ? pages - 1 : first + this.#below(pages - first);
+
+		this.lines.push(`${vm.name}: slot ${hex(gpa)} ${name}` +
+			(first === 0 && last === pages - 1 ? '' : `[${first}..${last}]`) +
+			(this.#chance(8) ? ' ro' : '') + (this.#chance(15) ? ' log' : ''));
+		vm.slots.push({ gpa, pages: last - first + 1 });
+	}
+
+	#changeSlot(vm: Vm): void {
+		const slot = this.#pick(vm.slots), gpa = hex(slot.gpa);
+		const kind = this.#weighted([[2, 'log'], [2, 'unlog'], [5, 'dirty'], [1, 'unslot'],
+			[1, 'move']]);
+
+		if (kind === 'move')
+			slot.gpa += PAGE * this.#pick([-1, 1, 7]);
+		else if (kind === 'unslot')
+			vm.slots.splice(vm.slots.indexOf(slot), 1);
+		this.lines.push(`${vm.name}: ${kind} ${gpa}` +
+			(kind === 'move' ? ` ${hex(slot.gpa)}` : ''));
+	}
+
+	/*
+	 * A guest's access. The processor of the real machine forgets all translations of the host
+	 * when it enters or leaves a guest; a statement of init makes both forget them.
+	 */
+	#guest({ name, vcpus, slots }: Vm): string {
+		const { gpa, pages } = this.#pick(slots), first = this.#below(pages);
+		const all = this.#chance(40), beyond = this.#chance(4) ? 1 : 0;
+		const count = (all ? pages : 1 + this.#below(pages - first)) + beyond;
+		const vcpu = vcpus > 1 ? `${name}.${this.#below(vcpus)}` : name;
+		const where = `${hex(gpa + (all ? 0 : first * PAGE))} ${count}`;
+
+		return (this.#chance(55) ? `${vcpu}: read ${where}`
+			: `${vcpu}: write ${where} ${this.#below(256)}`) +
+			(this.#real ? '\nvm.laptop_mode = 0' : '');
+	}
+
+	#vmStatement(task: Task): void {
+		const vms = this.#tasks.flatMap((one) => one.vms), vm = vms.length ? this.#pick(vms)
+			: undefined;
+		const owner = vm && this.#tasks.find((one) => one.vms.includes(vm))!;
+		const kind = this.#weighted([[vms.length < VMS_MAX ? 5 : 0, 'vm'], [5, 'slot'],
+			[10, 'change'], [80, 'guest']]);
+
+		if (kind === 'vm' && task.mappings.length)
+			this.#newVm(task);
+		else if (kind === 'slot' && owner?.mappings.length)
+			this.#slot(owner, vm!);
+		else if (kind === 'change' && vm?.slots.length)
+			this.#changeSlot(vm);
+		else if (vm?.slots.length)
+			this.lines.push(this.#guest(vm));
 	}
 
 	/*
@@ -293,6 +386,7 @@ class Writer {
 			[1, 'move'], [20, 'reclaim'],
 			[7, 'drain'], [4, 'limit'], [2, 'swappiness'],
 			[this.#real ? 0 : 4, 'hook'], [3, 'ask'], [38, 'deed'],
+			[this.#format ? 40 : 0, 'vm'],
 		]);
 		switch (kind) {
 		case 'task': this.#newTask(); break;
@@ -318,15 +412,20 @@ class Writer {
 					['events', 'swap.current', 'stat'])}`,
 				'cat /proc/vmstat']));
 			break;
+		case 'vm': this.#vmStatement(task); break;
 		default: {
-			const body = this.#deed(task);
+			const guests = kind === 'hook' && this.#format && this.#chance(50)
+				? this.#tasks.flatMap(({ vms }) => vms)
+					.filter(({ slots }) => slots.length) : [];
+			const body = guests.length ? this.#guest(this.#pick(guests))
+				: this.#deed(task);
 			if (body !== undefined)
 				this.lines.push(kind === 'hook'
 					? `at ${this.#pick(POINTS)}: ${body}` : body);
 		}
 		}
 		if (this.#looks && this.lines.length > at && this.#chance(60) &&
-			['deed', 'limit', 'unmap', 'fork', 'map', 'afresh'].includes(kind))
+			['deed', 'limit', 'unmap', 'fork', 'map', 'afresh', 'vm'].includes(kind))
 			this.#look(this.#tasks.includes(task) ? [task] : [],
 				this.#chance(30) ? [task.cgroup] : []);
 	}
@@ -352,9 +451,9 @@ class Writer {
  * @param seed any integer of 32 bits
  */
 export function randomProgram(
-	seed: number, statements: number, { real = false, looks = false }: FuzzOptions = {},
+	seed: number, statements: number, options: FuzzOptions = {},
 ): string {
-	const writer = new Writer(seed, real, looks);
+	const writer = new Writer(seed, options);
 
 	for (let i = 0; i < statements; i++)
 		writer.statement();

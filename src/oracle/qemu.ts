@@ -414,7 +414,7 @@ export async function bootGuest(
 	return await takeTurn(() => withTemporary(cache, async (folder) => {
 		const at = (name: string) => join(folder, name);
 		const args = [...kernelArguments(job), ...ownArguments(job), image.append ?? '',
-			job.append ?? ''].filter(Boolean);
+			job.append ?? ''].flatMap((words) => words.split(' ')).filter(Boolean);
 		let output: GrowingFile, tty: GrowingFile;
 		try {
 			writeFileSync(at('initrd'), initrdOf(image, job, args));

@@ -46,6 +46,7 @@ export type VmFormat = keyof typeof VM_FORMATS;
 
 /** Guest-physical address of the guest's program and tables, and how many pages they have. */
 export const VM_BOOT_GPA = 0xfff00000, VM_BOOT_PAGES = 39;
+const WRITE_PROGRAM = 0x10;
 const PML4 = 1, PDPT = 2, PD = 3, PT = 7, PTS = 32;
 const PRESENT_WRITE = 0x3, LARGE = 0x80;
 
@@ -156,7 +157,7 @@ function fillBootPage(page: number, at: number, gpa: (page: number) => number): 
 
 	if (page === 0)
 		/*
-		 * At 0, and at 16 with a store: mov (%rsi),%al; add $0x1000,%esi; dec %ecx; jnz;
+		 * At 0, and at WRITE_PROGRAM with a store: mov (%rsi),%al; add $0x1000,%esi; dec %ecx; jnz;
 		 * hlt. The same in 64-bit and in 32-bit mode.
 		 */
 		[0xc681068a, 0x00001000, 0xf475c9ff, 0x000000f4,
@@ -306,6 +307,8 @@ export class Vm {
 				guest_addr[vcpu] = gpa;
 				guest_count[vcpu] = pages;
 				guest_access[vcpu] = access;
+				guest_programs.guest_code[vcpu] = VM_BOOT_GPA +
+					(access === MMU_WRITE ? WRITE_PROGRAM : 0);
 				const r = kvm_vcpu_ioctl_run(vcpu, (at) => {
 					step();
 					touch(at, done);
