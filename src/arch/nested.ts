@@ -328,13 +328,17 @@ function nested_fault(
  * The walk of a guest's own tables.
  */
 
-/** The error code of a #PF for an access in supervisor or user mode. */
+/*
+ * The error code of a #PF for an access in supervisor or user mode. Shadow entries are walked with
+ * EFER.NX set, whatever the guest has (svm/svm.c:svm_set_efer()).
+ */
 function guest_fault(guest: guest_cpu, gva: number, access: number, cause: number): number {
 	const kind = access & 3;
 
 	return nested_exit(guest, EXIT_PF, cause | (kind === MMU_WRITE ? X86_PF_WRITE : 0) |
 		(access & 4 ? X86_PF_USER : 0) |
-		(kind === MMU_FETCH && efer[guest] & EFER_NX ? X86_PF_INSTR : 0), gva);
+		(kind === MMU_FETCH && (format[guest] === NESTED_NONE || efer[guest] & EFER_NX)
+			? X86_PF_INSTR : 0), gva);
 }
 
 /* Set bits of a guest table's entry; false where the nested tables do not let it be written. */
