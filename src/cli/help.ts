@@ -189,6 +189,7 @@ same programs. Exit status 1 if any differs.
   --seed S          of the first program, default 1; the next has S + 1
   --count N         how many programs, default 100
   --statements N    of each, without those that set it up and that look; default 60
+  --vms             with virtual machines: npt and shadow on a real kernel, all kinds else
   --limit N         shrink at most so many, default 10; 0: none, but write them
   --dir DIR         where to, default .
   --kernel KERNEL   an emulated kernel; can be given several times

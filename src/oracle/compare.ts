@@ -54,6 +54,10 @@ export const NOT_COMPARED: readonly NotCompared[] = [
 		why: 'where in memory a page lies is chance' },
 	{ area: 'trace field', names: ['classzone', 'reclaim_idx'],
 		why: "the number of the highest zone, by the kernel's configuration" },
+	{ area: 'run', names: ['the bit P beside RSVD in the error code of kvm_page_fault'],
+		why: "QEMU's processor leaves it out, a real one sets it" },
+	{ area: 'run', names: ['what KVM has mapped, and notifiers'],
+		why: 'no file of Linux shows it' },
 	{ area: 'run', names: ['the name of mm_vmscan_writepage'],
 		why: 'mm_vmscan_write_folio on kernels with folios, which says the same' },
 	{ area: 'run', names: ['the flag MAPPEDTODISK of an anonymous page'],
@@ -100,7 +104,9 @@ export function comparableTrace(line: string): string | undefined {
 	const event = /^\w+/.exec(line)?.[0] ?? '';
 
 	return EVENTS_LEFT_OUT.has(event) ? undefined : line.replace(TRACE_FIELDS_LEFT_OUT, '')
-		.replace(/^mm_vmscan_write_folio:/, 'mm_vmscan_writepage:');
+		.replace(/^mm_vmscan_write_folio:/, 'mm_vmscan_writepage:')
+		.replace(/^(kvm_page_fault: .* error_code [0-9a-f]*)([9bdf])$/, (_, all, last) =>
+			all + (parseInt(last, 16) & ~1).toString(16));
 }
 
 const traceFields = (name: string, lines: readonly string[]): Field[] =>
