@@ -145,7 +145,8 @@ function upTo(source: string, { statements }: Program, place: number): string {
 
 /** Run a campaign; divergent programs are shrunk as they are found. */
 export async function fuzzCampaign(options: CampaignOptions): Promise<Campaign> {
-	const { seed, count, statements, vms = false, judge, limit, onProgress, onFinding } = options;
+	const { seed, count, statements, vms = false, judge, limit, onProgress, onFinding } =
+		options;
 	const runner = new Runner(options);
 	const findings: Finding[] = [];
 	let ran = 0, incomparable = 0;

@@ -241,7 +241,8 @@ class Writer {
 	}
 
 	#newVm(task: Task): void {
-		const vm = { name: `v${this.#names++}`, vcpus: this.#chance(80) ? 1 : 2, slots: [] };
+		const name = `v${this.#names++}`, vcpus = this.#chance(80) ? 1 : 2;
+		const vm: Vm = { name, vcpus, slots: [] };
 
 		this.lines.push(`vm ${vm.name} task=${task.name} ${this.#format}` +
 			(vm.vcpus > 1 ? ` vcpus=${vm.vcpus}` : '') +
@@ -293,8 +294,8 @@ class Writer {
 	}
 
 	#vmStatement(task: Task): void {
-		const vms = this.#tasks.flatMap((one) => one.vms), vm = vms.length ? this.#pick(vms)
-			: undefined;
+		const vms = this.#tasks.flatMap((one) => one.vms);
+		const vm = vms.length ? this.#pick(vms) : undefined;
 		const owner = vm && this.#tasks.find((one) => one.vms.includes(vm))!;
 		const kind = this.#weighted([[vms.length < VMS_MAX ? 5 : 0, 'vm'], [5, 'slot'],
 			[10, 'change'], [80, 'guest']]);

@@ -66,7 +66,7 @@ const strings = (lines: readonly string[], indent: string): string =>
 	block(lines.map((line) => JSON.stringify(line)), indent);
 
 function statementText({ trace, outcome, ...rest }: SeenStatement): string {
-	const [most, lines] = outcome.kind === 'trace' || outcome.kind === 'notifiers'
+	const [most, lines] = 'lines' in outcome
 		? [{ kind: outcome.kind }, outcome.lines] : [outcome, undefined];
 	const head = JSON.stringify({ ...rest, outcome: most });
 
@@ -202,6 +202,7 @@ const OUTCOMES: Readonly<Record<string, Check>> = {
 	stat: fields({ kind, values: list(statPair) }),
 	trace: fields({ kind }),
 	notifiers: fields({ kind }),
+	lines: fields({ kind }),
 	cat: fields({ kind, text: string }),
 	expect: fields({ kind, held: boolean, got: string }),
 };
@@ -294,14 +295,16 @@ function checkStatements(
 			`expected ${statements.length}, as the program has`);
 	seen.forEach(({ place, outcome: { kind: shown }, lines }, i) => {
 		const { text, kind: asked } = statements[i]!;
-		const own = (shown in OUTCOMES) && ['done', 'skipped', 'refused'].includes(shown)
-			? true : shown === asked;
+		/* What a statement that acts shows besides: the dirty log of a slot. */
+		const lined = shown === 'trace' || shown === 'notifiers' || shown === 'lines';
+		const own = shown === 'lines' ? asked === 'dirtylog'
+			: ['done', 'skipped', 'refused'].includes(shown) || shown === asked;
 		if (place !== i || !own)
 			throw new RecordingError(file, `recording.statements[${i}] says ` +
 				`${shown} of statement ${place}; expected statement ${i}, ${text}`);
-		if ((lines !== undefined) !== (shown === 'trace' || shown === 'notifiers'))
+		if ((lines !== undefined) !== lined)
 			throw new RecordingError(file, `recording.statements[${i}] (${text}) has ` +
-				`${lines ? '' : 'no '}lines; expected them of trace and notifiers`);
+				`${lines ? '' : 'no '}lines; expected them of trace, notifiers and dirty`);
 	});
 }
 

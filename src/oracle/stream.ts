@@ -300,7 +300,8 @@ class Reading {
 				sumOf(this.#last, event, key));
 		case 'errno': return checkErrno(expectation, outcomeName(this.#code));
 		case 'cached': case 'spte':
-			return BUG('incomparable() lets no disk file through, and what is ours alone is not asked');
+			return BUG('incomparable() lets no disk file through, ' +
+				'and what is ours alone is not asked');
 		}
 	}
 }

@@ -157,8 +157,8 @@ function fillBootPage(page: number, at: number, gpa: (page: number) => number): 
 
 	if (page === 0)
 		/*
-		 * At 0, and at WRITE_PROGRAM with a store: mov (%rsi),%al; add $0x1000,%esi; dec %ecx; jnz;
-		 * hlt. The same in 64-bit and in 32-bit mode.
+		 * At 0, and at WRITE_PROGRAM with a store: mov (%rsi),%al; add $0x1000,%esi;
+		 * dec %ecx; jnz; hlt. The same in 64-bit and in 32-bit mode.
 		 */
 		[0xc681068a, 0x00001000, 0xf475c9ff, 0x000000f4,
 			0xc6810688, 0x00001000, 0xf475c9ff, 0x000000f4].forEach((word, i) => {
