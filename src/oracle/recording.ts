@@ -304,7 +304,8 @@ function checkStatements(
 				`${shown} of statement ${place}; expected statement ${i}, ${text}`);
 		if ((lines !== undefined) !== lined)
 			throw new RecordingError(file, `recording.statements[${i}] (${text}) has ` +
-				`${lines ? '' : 'no '}lines; expected them of trace, notifiers and dirty`);
+				`${lines ? '' : 'no '}lines; ` +
+				'expected them of trace, notifiers and dirty');
 	});
 }
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { COMMITS, MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS } from '../../src/lib/commits.ts';
-import { incomparable } from '../../src/oracle/compact.ts';
+import { incomparable, vmFormat } from '../../src/oracle/compact.ts';
 import { readRecording, recordingFile, recordingName } from '../../src/oracle/recording.ts';
 import { parseKernel } from '../../src/sim/kernels.ts';
 import type { Program } from '../../src/sim/litmus/ast.ts';
@@ -47,9 +47,12 @@ describe('every program that a real kernel can run was recorded', () => {
 	const { id } = COMMITS[MM_RMAP_ALWAYS_TTU_IGNORE_ACCESS]!;
 	const wanted = programs.flatMap(({ source, program }) => [
 		...(incomparable(program, AFTER).length ? [] : [['5.10', program] as const]),
-		/* What is about the commit names it, in a guard, its name or a comment. */
-		...(`${program.file} ${source}`.includes(id) && !incomparable(program,
-			BEFORE).length
+		/*
+		 * What is about the commit names it, in a guard, its name or a comment; what
+		 * guests' references come to goes by it as well.
+		 */
+		...((vmFormat(program) || `${program.file} ${source}`.includes(id)) &&
+			!incomparable(program, BEFORE).length
 			? [['5.10-prepatch', program] as const] : []),
 	]).map(([on, program]) => ({ program,
 		file: recordingFile({ name: recordingName(program.file), on }) }));
