@@ -4,7 +4,7 @@
  */
 import { BUG } from '../lib/bug.ts';
 import type { PageCount, Program, Statement } from '../sim/litmus/ast.ts';
-import { pagesText } from '../sim/litmus/devices.ts';
+import { isDeviceAction, pagesText } from '../sim/litmus/devices.ts';
 import { checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
 	from '../sim/litmus/expect.ts';
 import { isAsking, isErrnoAsked, isFor, type Outcome } from '../sim/litmus/runner.ts';
@@ -132,8 +132,8 @@ export function readStream(bytes: Uint8Array): Stream {
 	return { release, programs, trouble, whole };
 }
 
-/* Codes above are signals. */
-const SIGNAL = 1000;
+/* Codes above are signals, and exits of guests. */
+const SIGNAL = 1000, GUEST_EXIT = 2000;
 
 /* Bits of kpageflags that are counted. */
 const COUNTED: readonly (readonly [PageCount, KpfName])[] = [['lru', 'LRU'], ['active', 'ACTIVE'],
@@ -242,13 +242,24 @@ class Reading {
 		if (!asking)
 			this.#code = said!.code!;
 		const killed = said?.killed.map((slot) => this.#program.taskNames[slot]!) ?? [];
-		if (!asking && statement.task !== undefined && said!.code! > SIGNAL)
-			killed.push(statement.task);
+		const actor = this.#actor(statement);
+		if (!asking && actor !== undefined && said!.code! > SIGNAL &&
+			said!.code! < GUEST_EXIT)
+			killed.push(actor);
 		return {
 			place, outcome: this.#outcome(statement, place, said),
 			...(killed.length ? { killed } : {}),
 			...(trace.length ? { trace } : {}),
 		};
+	}
+
+	/* The task that does it: of what a guest does, the one that has the virtual machine. */
+	#actor(statement: Statement): string | undefined {
+		if (!isDeviceAction(statement) || statement.kind === 'showguest')
+			return statement.task;
+		const made = this.#program.statements.find((one) =>
+			one.kind === 'vm' && one.name === statement.name);
+		return made?.kind === 'vm' ? this.#program.taskNames[made.owner] : undefined;
 	}
 
 	#outcome(statement: Statement, place: number, said: Said | undefined): Outcome {

@@ -137,6 +137,15 @@ export function exitTask(code: number): void {
 		throw new BlockedError('what the interrupted statement holds, to exit');
 }
 
+/* A thread has died of a signal, which its process has got. */
+function leaderDies(leader: task_struct): void {
+	if (!leader || !tasks.sigkill[leader] || inMiddle(leader) ||
+	    tasks.state[leader] === EXIT_ZOMBIE)
+		return;
+	context_switch(cpuFor(leader), leader);
+	exitTask(SIGKILL);
+}
+
 /** kswapd of every node that was woken runs until it sleeps again, then the flusher. */
 export function runKthreads(): void {
 	for (let pgdat = first_online_pgdat(); pgdat; pgdat = next_online_pgdat(pgdat))
@@ -199,7 +208,9 @@ export function runStatement<T>(
 	try {
 		const { result, alive } = inFrame(task, body);
 		if (!alive) {
+			const leader = tasks.group_leader[task];
 			exitTask(SIGKILL);
+			leaderDies(leader);
 			throw new MachineError(what, 0, SIGKILL);
 		}
 		return result;
