@@ -43,6 +43,33 @@ describe('random programs', () => {
 		/* Most of them do what this is about. */
 		expect(reclaims.filter((n) => n > 3).length).toBeGreaterThan(7);
 	});
+
+	test('with virtual machines: comparable, and most guests do what they are told', () => {
+		let guests = 0, done = 0;
+
+		for (let seed = 1; seed <= 8; seed++) {
+			const program = parseLitmus(
+				randomProgram(seed, 30, { ...REAL, vms: true }), `seed ${seed}`);
+			const { statements, ended } = runOurs(program, NOW);
+			expect(incomparable(program, NOW)).toEqual([]);
+			expect(ended).toBe('whole');
+			for (const { place, outcome } of statements) {
+				if (program.statements[place]!.kind !== 'guest')
+					continue;
+				guests++;
+				done += outcome.kind === 'done' ? 1 : 0;
+			}
+		}
+		expect(guests).toBeGreaterThan(40);
+		expect(done).toBeGreaterThan(guests / 2);
+	});
+
+	test('of tables of Intel processors no real kernel is asked', () => {
+		const program = parseLitmus('task q\nq: m = mmap anon 1 rw private\n' +
+			'vm v task=q ept\nv: slot 0x10000 m\nsva s task=q\ns: read m\n', 'x');
+
+		expect(incomparable(program, NOW).map(({ place }) => place)).toEqual([2, 4, 5]);
+	});
 });
 
 describe('shrinking', () => {
