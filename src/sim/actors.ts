@@ -5,7 +5,7 @@
  * kswapd if it was woken. A statement at a scheduling point runs in the middle of another one.
  */
 import { KernelPanic, VM_BUG_ON, WouldBlock } from '../lib/bug.ts';
-import { restore, snapshot } from '../lib/snapshot.ts';
+import { keep, letGo, undo } from '../lib/snapshot.ts';
 import { global_f64, global_s32, nr_rows, struct, to, use_rows, type ptr } from '../lib/struct.ts';
 import { current, nr_cpu_ids, smp_processor_id } from '../mm/current.ts';
 import { context_switch, do_exit, release_task } from '../mm/fork.ts';
@@ -112,7 +112,9 @@ function exitThreads(leader: task_struct, code: number): void {
 /* Whether the running task could die; the machine is unchanged if it would have to wait. */
 function dies(code: number): boolean {
 	const task = current();
-	const before = depth.v > 0 ? snapshot() : undefined;
+	/* Its own statement, exit(2), holds nothing. */
+	const own = frames.task[depth.v as sim_frame] === task ? 1 : 0;
+	const before = depth.v > own ? keep() : undefined;
 
 	try {
 		exitThreads(task, code);
@@ -120,8 +122,11 @@ function dies(code: number): boolean {
 	} catch (error) {
 		if (!before || !(error instanceof WouldBlock))
 			throw error;
-		restore(before);
+		undo(before);
 		return false;
+	} finally {
+		if (before)
+			letGo(before);
 	}
 	release_task(task);
 	return true;
@@ -194,7 +199,7 @@ export function runStatement<T>(
 	 * What it cannot finish, it must not have begun: the kernel's task would sleep with locks
 	 * held, ours comes again later.
 	 */
-	const before = nested && !restartable ? snapshot() : undefined;
+	const before = nested && !restartable ? keep() : undefined;
 	step();
 	try {
 		const { result, alive } = inFrame(task, body);
@@ -211,9 +216,11 @@ export function runStatement<T>(
 		if (!(error instanceof WouldBlock))
 			throw error;
 		if (before)
-			restore(before);
+			undo(before);
 		throw new BlockedError(error.message.replace(/^would sleep for /, ''));
 	} finally {
+		if (before)
+			letGo(before);
 		if (nested)
 			resume(outer, outerCpu);
 		else

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { resetArena } from '../../src/lib/arena.ts';
 import { INIT_LIST_HEAD, list_add } from '../../src/lib/list.ts';
 import { randomU32, seedRandom } from '../../src/lib/rng.ts';
-import { SnapshotError, diff, formatDifference, hash, restore, snapshot }
+import { SnapshotError, diff, formatDifference, hash, keep, letGo, restore, snapshot, undo }
 	from '../../src/lib/snapshot.ts';
 import { array, f64, kmem_cache_zalloc, list, named, s32, struct, type ptr }
 	from '../../src/lib/struct.ts';
@@ -40,6 +40,22 @@ describe('snapshot', () => {
 		expect(hash()).toBe(name);
 		expect([things.at[a], things.counts[b * 4 + 3]]).toEqual([2 ** 47, 0]);
 		expect([randomU32(), randomU32()]).toEqual(next);
+	});
+	test('what is kept is undone, in room that was let go too', () => {
+		make(3);
+		for (const round of [1, 2]) {
+			const name = hash(), kept = keep();
+			things.flags[make(round)] = 4;
+			const inner = keep();
+			make(5);
+			undo(inner);
+			letGo(inner);
+			expect(hash()).not.toBe(name);
+			undo(kept);
+			letGo(kept);
+			expect(hash()).toBe(name);
+			make(6);
+		}
 	});
 	test('says what differs by the names of fields', () => {
 		const a = make(6), b = make(0);
