@@ -4,8 +4,8 @@ import { COMMITS } from '../lib/commits.ts';
 import { bisect as search } from '../sim/bisect.ts';
 import { kernelHas, parseKernel } from '../sim/kernels.ts';
 import { UsageError, parseArguments } from './arguments.ts';
-import { runJob } from './job.ts';
-import { print, readInput } from './output.ts';
+import { changesBetween, shownBy } from './job.ts';
+import { print } from './output.ts';
 import { EX_FAILED, EX_OK, readProgram } from './programs.ts';
 import { json } from './report.ts';
 import { wrap } from './table.ts';
@@ -35,20 +35,17 @@ export function bisect(words: readonly string[]): number {
 			print(`${file} shows the same on ${good.name} and ${bad.name}\n`);
 		return EX_FAILED;
 	}
-	const { commits, before, after, runs } = found;
-	const text = new TextDecoder().decode(readInput(file));
-	const [one, other] = runJob({ programs: [{ file, text }],
-		kernels: [before.name, after.name] });
-	const shown = other!.shown.flatMap(({ line, text: statement, got }, i) => {
-		const was = one!.shown[i]?.got ?? '';
-		return got === was ? [] : [{ line, statement, before: was, after: got }];
-	});
+	const { commits, before, after, seen, runs } = found;
+	const [one, other] = seen.map((observations) => shownBy(program, observations));
+	const shown = changesBetween(one!, other!);
 
 	if (options.json) {
 		print(json({ command: 'bisect', file, good: good.name, bad: bad.name,
 			commits: commits.map((nr) => ({ ...COMMITS[nr],
 				added: !kernelHas(bad, nr) })),
-			before: before.name, after: after.name, runs, shown }));
+			before: before.name, after: after.name, runs,
+			shown: shown.map(({ text, ...change }) =>
+				({ ...change, statement: text })) }));
 		return EX_OK;
 	}
 	const lines = commits.flatMap((nr) => {
@@ -60,19 +57,21 @@ export function bisect(words: readonly string[]): number {
 		`${commits.length === 1 ? 'this commit' : 'these commits together'} ` +
 		`${commits.length === 1 ? 'turns' : 'turn'} the outcome:\n\n` +
 		lines.map((line) => `${line}\n`).join('') +
-		`\n${shown.flatMap(({ line, statement, before: was, after: is }) => [
-			`line ${line}: ${statement}`, ...beside('before', was), ...beside('after',
-				is),
+		`\n${shown.flatMap(({ line, text, before: was, after: is }) => [
+			`line ${line}: ${text}`, ...beside('before', was, is), ...beside('after',
+				is, was),
 		]).map((line) => `${line}\n`).join('')}` +
 		`\n${runs} kernels were run; to see it: vmmu run ${shellWord(file)} ` +
 		`--kernel ${before.name} --kernel ${after.name}\n`);
 	return EX_OK;
 }
 
-/* What a statement showed; of many lines the number. */
-function beside(label: string, text: string): string[] {
-	const lines = text.split('\n');
-	const shown = lines.length > 1 ? `${lines.length} lines` : text || 'nothing';
+/* What a statement showed; of many lines how many, and the first that the other side has not. */
+function beside(label: string, text: string, other: string): string[] {
+	const lines = text.split('\n'), others = other.split('\n');
+	const odd = lines.find((line, i) => line !== others[i]);
+	const shown = lines.length === 1 ? text || 'nothing'
+		: `${lines.length} lines${odd === undefined ? '' : `; ${odd}`}`;
 
 	return wrap(shown, WIDTH - INDENT).map((line, i) =>
 		(i === 0 ? `  ${label}:`.padEnd(INDENT) : ' '.repeat(INDENT)) + line);

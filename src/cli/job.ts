@@ -3,7 +3,8 @@
 import { parseKernel } from '../sim/kernels.ts';
 import { outcomeOf } from '../sim/bisect.ts';
 import { parseLitmus } from '../sim/litmus/parser.ts';
-import { isFailure, runProgram } from '../sim/litmus/runner.ts';
+import type { Program } from '../sim/litmus/ast.ts';
+import { isFailure, runProgram, type Observation } from '../sim/litmus/runner.ts';
 import { failureLines, outcomeLines, outcomeText, tally, type Run } from './text.ts';
 
 export interface Job {
@@ -31,6 +32,51 @@ export interface Cell {
 	readonly stack?: string;
 }
 
+/** What statements without a guard showed, and which refused or failed, by their lines. */
+export function shownBy({ statements }: Program, observations: readonly Observation[]):
+	Cell['shown'] {
+	const lineOf = (place: number) => statements[place]!.span.line;
+
+	return observations.flatMap((seen) => {
+		const { statement, outcome, place } = seen;
+		if (statement.guards.length || outcome.kind === 'done' ||
+		    outcome.kind === 'expect' && !isFailure(outcome))
+			return [];
+		const got = outcomeText(seen, lineOf) ?? outcomeLines(outcome).join('\n');
+		return [{ line: lineOf(place), text: statement.text, got }];
+	});
+}
+
+/** A statement that showed something else, in one line or with how many lines it had. */
+export interface Change {
+	readonly line: number;
+	readonly text: string;
+	readonly before: string;
+	readonly after: string;
+}
+
+/** Where two runs of a program showed something else. */
+export function changesBetween(before: Cell['shown'], after: Cell['shown']): Change[] {
+	/* a statement in a hook can be met again: its line, and the how manieth */
+	const keyed = (shown: Cell['shown']): Map<string, Cell['shown'][number]> => {
+		const seen = new Map<number, number>();
+		return new Map(shown.map((one) => {
+			const nr = seen.get(one.line) ?? 0;
+			seen.set(one.line, nr + 1);
+			return [`${one.line} ${nr}`, one];
+		}));
+	};
+	const one = keyed(before), other = keyed(after);
+
+	return [...new Set([...one.keys(), ...other.keys()])].flatMap((key): Change[] => {
+		const { line, text } = (one.get(key) ?? other.get(key))!;
+		/* what acts shows something only where it fails */
+		const [was, is] = [one.get(key)?.got ?? NO_ERROR, other.get(key)?.got ?? NO_ERROR];
+		return was === is ? [] : [{ line, text, before: was, after: is }];
+	}).sort((a, b) => a.line - b.line);
+}
+const NO_ERROR = 'no error';
+
 function runCell(file: string, text: string, kernelName: string): Cell {
 	const program = parseLitmus(new TextEncoder().encode(text), file);
 	const kernel = parseKernel(kernelName);
@@ -42,19 +88,10 @@ function runCell(file: string, text: string, kernelName: string): Cell {
 		const run: Run = { file, kernel: kernelName, commits: kernel.commits,
 			statements: program.statements, observations, failed,
 			reproduce: '', traceLines: [], traceLost: 0, hash: '' };
-		const lineOf = (place: number) => program.statements[place]!.span.line;
 		const { held, skipped } = tally(run);
 		return { file, kernel: kernelName, held, failed, skipped,
 			failures: failureLines(run), outcome: outcomeOf(observations),
-			shown: observations.flatMap((seen) => {
-				const { statement, outcome, place } = seen;
-				if (statement.guards.length || outcome.kind === 'done' ||
-				    outcome.kind === 'expect' && !isFailure(outcome))
-					return [];
-				const got = outcomeText(seen, lineOf) ??
-					outcomeLines(outcome).join('\n');
-				return [{ line: lineOf(place), text: statement.text, got }];
-			}) };
+			shown: shownBy(program, observations) };
 	} catch (error) {
 		const cause = (error as Error).cause as Error | undefined;
 		return { ...none, broken: (error as Error).message,

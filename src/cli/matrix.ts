@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vmmu matrix: programs by kernels, and by patches of one's own. */
 import { UsageError, parseArguments } from './arguments.ts';
-import { runJob, type Cell, type Job } from './job.ts';
+import { changesBetween, runJob, type Cell, type Job } from './job.ts';
 import { print, readInput } from './output.ts';
 import { preparePatch, runPatched, type ReadyPatch } from './patch.ts';
 import { DEFAULT_KERNEL, EX_FAILED, EX_OK, kernelsOf, readProgram, styleOf } from './programs.ts';
@@ -39,13 +39,12 @@ function verdict(cell: Cell, first: Cell): string {
 
 /* Lines that a statement showed otherwise than under the first column. */
 function changes(cell: Cell, first: Cell): string[] {
-	return cell.shown.flatMap(({ line, text, got }, i) => {
-		const before = first.shown[i];
-		if (!before || before.line !== line || before.got === got || got.includes('\n'))
-			return [];
-		return [`line ${line}: ${text}: ${got}; was ${before.got}`];
-	});
+	return changesBetween(first.shown, cell.shown)
+		.map(({ line, text, before, after }) =>
+			`line ${line}: ${text}: ${inAWord(after)}; was ${inAWord(before)}`);
 }
+const inAWord = (got: string): string =>
+	got.includes('\n') ? `${got.split('\n').length} lines` : got || 'nothing';
 
 export async function matrix(words: readonly string[]): Promise<number> {
 	const { operands: files, options } = parseArguments('matrix', OPTIONS, words);

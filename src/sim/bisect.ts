@@ -3,7 +3,7 @@
  * Which commits make the difference between two kernels. A kernel is a set of commits, so this is
  * a search over sets: the chronology is tried first, as git bisect would, then sets of commits.
  */
-import { COMMITS } from '../lib/commits.ts';
+import { COMMITS, unwatchCommits, watchCommits } from '../lib/commits.ts';
 import { kernelHas, unmetNeeds, type Kernel } from './kernels.ts';
 import type { Program } from './litmus/ast.ts';
 import { isAsking, runProgram, type Observation } from './litmus/runner.ts';
@@ -22,6 +22,60 @@ export function outcomeOf(observations: readonly Observation[]): string {
 /** Run a program for its outcome. @throws StatementBug */
 export function outcomeOn(program: Program, kernel: Kernel): string {
 	return outcomeOf(runProgram(program, kernel).observations);
+}
+
+/** What a program showed on a kernel, and on every other that answers alike what it asked. */
+interface Run {
+	readonly outcome: string;
+	readonly observations: readonly Observation[];
+	/** The commits that the run depends on, and whether its kernel had them. */
+	readonly asked: readonly (readonly [nr: number, has: boolean])[];
+}
+
+/**
+ * The runs of a program. A run is a function of the answers that its guards got, so one that was
+ * made stands for all kernels that would give the same.
+ */
+export class Runs {
+	readonly #program: Program;
+	readonly #made: Run[] = [];
+	/* what the program itself asks for: which statements there are */
+	readonly #guards: readonly number[];
+
+	constructor(program: Program) {
+		this.#program = program;
+		this.#guards = program.statements.flatMap(({ guards }) =>
+			guards.map(({ commit }) => commit));
+	}
+
+	/** How many were made. */
+	get count(): number {
+		return this.#made.length;
+	}
+
+	/** @throws StatementBug */
+	on(kernel: Kernel): Run {
+		const commits = new Set(kernel.commits);
+
+		return this.#made.find(({ asked }) => asked.every(([nr, has]) =>
+			commits.has(nr) === has)) ?? this.#make(kernel, commits);
+	}
+
+	#make(kernel: Kernel, commits: ReadonlySet<number>): Run {
+		let observations: readonly Observation[], asked: number[];
+
+		watchCommits();
+		try {
+			({ observations } = runProgram(this.#program, kernel));
+		} finally {
+			asked = unwatchCommits();
+		}
+		const run = { outcome: outcomeOf(observations), observations,
+			asked: [...new Set([...asked, ...this.#guards])]
+				.map((nr) => [nr, commits.has(nr)] as const) };
+		this.#made.push(run);
+		return run;
+	}
 }
 
 /** A kernel that differs from another by some commits, with a name that can be parsed again. */
@@ -64,7 +118,9 @@ export interface Bisection {
 	/** A kernel that still shows bad's outcome, and the one with the set added or taken out. */
 	readonly before: Kernel;
 	readonly after: Kernel;
-	/** How many different kernels were run. */
+	/** What the program showed on them. */
+	readonly seen: readonly [before: readonly Observation[], after: readonly Observation[]];
+	/** How often the program was run. */
 	readonly runs: number;
 }
 
@@ -76,24 +132,20 @@ export interface Bisection {
  * @throws StatementBug
  */
 export function bisect(program: Program, good: Kernel, bad: Kernel): Bisection | undefined {
-	const outcomes = new Map<string, string>();
-	const outcome = (kernel: Kernel): string => {
-		const key = kernel.commits.join();
-		const known = outcomes.get(key) ?? outcomeOn(program, kernel);
-
-		outcomes.set(key, known);
-		return known;
-	};
+	const runs = new Runs(program);
+	const outcome = (kernel: Kernel): string => runs.on(kernel).outcome;
 	const wanted = outcome(good), unwanted = outcome(bad);
 	if (wanted === unwanted)
 		return undefined;
 	const all = differences(bad, good);
 	/* Adding goes forward in time, taking out backward: each step is then a kernel. */
 	const order = orderOf(all, bad);
-	const found = alongHistory(order, bad, (kernel) => outcome(kernel), wanted, unwanted) ??
+	const found = alongHistory(order, bad, outcome, wanted, unwanted) ??
 		aSet(order, bad, (kernel) => outcome(kernel) === wanted);
+	const seen = [runs.on(found.before).observations, runs.on(found.after).observations] as
+		const;
 
-	return { ...found, runs: outcomes.size };
+	return { ...found, seen, runs: runs.count };
 }
 
 const isKernel = ({ commits }: Kernel): boolean => unmetNeeds(new Set(commits)).length === 0;
@@ -105,7 +157,7 @@ function orderOf(commits: readonly number[], bad: Kernel): number[] {
 	return [...out.toReversed(), ...commits.filter((nr) => !kernelHas(bad, nr))];
 }
 
-type Found = Omit<Bisection, 'runs'>;
+type Found = Pick<Bisection, 'commits' | 'before' | 'after'>;
 
 /* One commit at which the outcome goes from bad's to good's, with all before it applied. */
 function alongHistory(

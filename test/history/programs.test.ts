@@ -6,7 +6,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { COMMITS } from '../../src/lib/commits.ts';
-import { bisect, outcomeOf, outcomeOn, toggled } from '../../src/sim/bisect.ts';
+import { Runs, bisect, outcomeOf, outcomeOn, toggled } from '../../src/sim/bisect.ts';
 import { RELEASES, kernelHas, parseKernel, unmetNeeds, type Kernel }
 	from '../../src/sim/kernels.ts';
 import type { Program } from '../../src/sim/litmus/ast.ts';
@@ -109,6 +109,15 @@ describe('bisect', () => {
 			for (const [good, bad] of [[v511, v59], [v59, v511]] as const)
 				expect(bisect(program, good, bad)!.commits)
 					.toEqual([commitOf('013339df116c')]);
+	});
+	test('a run stands only for kernels that show the same', () => {
+		const v510 = parseKernel('v5.10'), runs = new Runs(window);
+		for (let nr = 0; nr < COMMITS.length; nr++) {
+			const kernel = toggled(v510, [nr]);
+			expect([nr, runs.on(kernel).outcome]).toEqual([nr, outcomeOn(window,
+				kernel)]);
+		}
+		expect(runs.count).toBeLessThan(COMMITS.length / 2);
 	});
 	test('says nothing where both show the same', () => {
 		expect(bisect(window, parseKernel('v5.10.4'), parseKernel(
