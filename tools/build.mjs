@@ -4,18 +4,20 @@
  *	dist/vmmu.cjs	the command, with dist/vmmu.script.js and what V8 made of that
  *	dist/index.js	the API
  *	dist/types	its declarations
+ *	dist/patched.cjs	what runs a patch of one's own, of dist/patch
  *	dist/oracle	what they read at run time: the guest's C source, a kernel configuration
  * Exit status 1 where a source file does not compile or does not type-check.
  * --if-stale builds only where a source is newer than the last build: npm runs `prepare` not only
  * at installation, but also at the first npx in a directory.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync,
-	writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync }
+	from 'node:fs';
 import { join } from 'node:path';
 import { bundle, root } from './bundle.mjs';
 import { buildCommand } from './command.mjs';
 import { entries, shipped } from './entries.mjs';
+import { buildPatched } from './patched.mjs';
 
 /** @returns {Promise<void>} rejected when tsc finds an error; it prints what */
 const declarations = () => new Promise((resolve, reject) => {
@@ -23,15 +25,6 @@ const declarations = () => new Promise((resolve, reject) => {
 	spawn(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
 		.on('error', reject)
 		.on('close', (code) => code === 0 ? resolve() : reject(new Error('tsc failed')));
-});
-
-/* What the sources are to the type checker, so that a patched copy is checked fast. */
-const patchBaseline = () => new Promise((resolve, reject) => {
-	const tsc = join(root, 'node_modules/typescript/bin/tsc');
-	spawn(process.execPath, [tsc, '-p', 'tsconfig.patch.json'], { cwd: root, stdio: 'inherit' })
-		.on('error', reject)
-		.on('close', (code) => code === 0 ? resolve(undefined)
-			: reject(new Error('tsc of tsconfig.patch.json failed')));
 });
 
 const stamp = join(root, 'dist/.built');
@@ -61,7 +54,7 @@ const results = await Promise.allSettled([
 	buildCommand(root),
 	bundle(api, { external: Object.keys(dependencies) }),
 	declarations(),
-	patchBaseline(),
+	buildPatched(root),
 ]);
 for (const result of results) {
 	if (result.status === 'rejected') {
@@ -74,7 +67,5 @@ for (const name of shipped) {
 	if (existsSync(path))
 		cpSync(path, join(root, 'dist/oracle', name), { recursive: true });
 }
-if (!process.exitCode) {
-	renameSync(join(root, 'patch.tsbuildinfo'), join(root, 'dist/patch.tsbuildinfo'));
+if (!process.exitCode)
 	writeFileSync(stamp, '');
-}

@@ -20,7 +20,7 @@ export async function buildCommand(folder) {
 	const script = join(folder, command.output), starter = join(folder, start.output);
 
 	await Promise.all([
-		bundle({ source: command.source, output: script }, { external: ['esbuild'] }, {
+		bundle({ source: command.source, output: script }, {}, {
 			format: 'cjs',
 			postBanner: '(function (require, __filename) {', postFooter: '})',
 			/* Half of a cold start is to read and to compile: less of less. */

@@ -4,8 +4,8 @@ export const entries = /** @type {const} */ ({
 	start: { source: 'src/cli/start.ts', output: 'dist/vmmu.cjs' },
 	command: { source: 'src/cli/main.ts', output: 'dist/vmmu.script.js' },
 	api: { source: 'src/index.ts', output: 'dist/index.js' },
-	/* bundled anew for each patch of one's own, see src/cli/patch.ts */
-	patched: { source: 'src/cli/patched.ts', output: 'patched.mjs' },
+	/* what runs a patch of one's own, see src/cli/patch.ts */
+	patched: { source: 'src/cli/patched.ts', output: 'dist/patched.cjs' },
 });
 
 /** Files and folders of src/oracle that are no TypeScript; the build copies them to dist/oracle. */

@@ -68,13 +68,20 @@ export async function matrix(words: readonly string[]): Promise<number> {
 	const job: Job = { kernels: kernels.map(({ name }) => name), programs: files.map((file) =>
 		({ file, text: new TextDecoder().decode(readInput(file)) })) };
 
-	const patched = patches.map((patch) => runPatched(patch, job, seconds * 1000));
-	const done = await Promise.allSettled(patched);
-	for (const one of done)
+	let refused = false;
+	const patched = patches.map((patch) => runPatched(patch, job, seconds * 1000)
+		.catch((error: unknown) => {
+			refused = true;
+			throw error;
+		}));
+	const done = Promise.allSettled(patched);
+	const plain = await runMeanwhile(job, () => refused);
+	const cells = (await done).map((one) => {
 		if (one.status === 'rejected')
 			throw one.reason;
-	const columns = columnsOf(job, runJob(job), patches,
-		done.map((one) => (one as PromiseFulfilledResult<Cell[]>).value));
+		return one.value;
+	});
+	const columns = columnsOf(job, plain, patches, cells);
 
 	if (options.json)
 		print(matrixJson(columns));
@@ -85,6 +92,19 @@ export async function matrix(words: readonly string[]): Promise<number> {
 	else
 		print(matrixText(files, columns, await styleOf()));
 	return columns.every(({ cells }) => cells.every(passed)) ? EX_OK : EX_FAILED;
+}
+
+/* Run a job a program at a time, with time between them for what others have to say. */
+async function runMeanwhile({ programs, kernels }: Job, stop: () => boolean): Promise<Cell[]> {
+	const cells: Cell[] = [];
+
+	for (const program of programs) {
+		await new Promise(setImmediate);
+		if (stop())
+			break;
+		cells.push(...runJob({ programs: [program], kernels }));
+	}
+	return cells;
 }
 
 /* A column for each kernel, after it one for each patch. */
@@ -133,7 +153,8 @@ function notes(column: Column, first: Column, i: number): string {
 	const lines = column.cells.flatMap((cell, p) => [
 		...cell.broken === undefined ? [] : [`BROKEN ${cell.file}: ${cell.broken}`],
 		...cell.failures.map((failure) => `FAIL ${failure}`),
-		...column === first || cell.outcome === first.cells[p]!.outcome ? []
+		...column === first || cell.outcome === first.cells[p]!.outcome ||
+			cell.broken !== undefined || first.cells[p]!.broken !== undefined ? []
 			: changes(cell, first.cells[p]!).map((line) => `! ${cell.file}: ${line}`),
 	]);
 

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A patch of one's own: applied to a copy of the sources that the package carries, checked by the
- * type checker, bundled, and run in a process of its own. The sources themselves stay as they are.
+ * A patch of one's own: applied to a copy of the files that it changes, which the type checker
+ * checks and compiles beside what the build has made of all others (dist/patch: a module and its
+ * declarations for each), and run in a process of its own. The sources themselves stay as they are.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync }
-	from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { SourceMap, createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { build as Build } from 'esbuild';
 import type { Cell, Job } from './job.ts';
-import { readInput } from './output.ts';
+import { complain, readInput } from './output.ts';
 import { PatchError, applyPatch, readPatch, type Patched } from './patchfile.ts';
 import { whereIs, type Frame } from './stuck.ts';
 
 /* The package: the command lies in its dist. */
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
-const ENTRY = 'src/cli/patched.ts', BUNDLE = 'patched.mjs', BUILD_INFO = 'patch.tsbuildinfo';
+const BUILT = join(PACKAGE, 'dist/patch'), RUNNER = join(PACKAGE, 'dist/patched.cjs');
 
 /** A patch that applies. */
 export interface ReadyPatch {
@@ -57,29 +57,68 @@ interface Ran {
 	readonly status: number | null;
 	readonly out: string;
 	readonly errors: string;
+	/** What it wrote to its third pipe. */
+	readonly cells: string;
 	/** Where it was when its time was over. */
 	readonly stuck?: readonly Frame[];
 }
 
-/* Run a script; after its time it is asked where it is, and killed. */
+/* USER_HZ of x86 and of all else that node runs on. */
+const TICK_MS = 10;
+/* What it may take where others are at work too, or where it waits for what never comes. */
+const PATIENCE = 30;
+const POLL_MS = 250;
+
+/* Processor time of a process so far; undefined where there is no /proc. */
+function cpuMs(pid: number): number | undefined {
+	try {
+		const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ');
+		const [utime, stime] = fields.split(' ').slice(11, 13).map(Number);
+		return (utime! + stime!) * TICK_MS;
+	} catch {
+		return undefined;
+	}
+}
+
+/*
+ * Run a program. When nothing came to its third pipe for a time, it is asked where it is, and
+ * killed. The time is its own, of the processor, where that is known.
+ */
 function run(
-	words: readonly string[], cwd: string, input?: string, timeoutMs?: number,
+	program: string, words: readonly string[], cwd: string, input?: string, timeoutMs?: number,
 ): Promise<Ran> {
 	return new Promise((resolve, reject) => {
-		const child = spawn(process.execPath, words, { cwd, stdio: ['pipe', 'pipe',
+		const child = spawn(program, words, { cwd, stdio: ['pipe', 'pipe', 'pipe',
 			'pipe'] });
-		let out = '', errors = '', stuck: readonly Frame[] | undefined;
-		const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
+		const said = { out: '', errors: '', cells: '' };
+		let stuck: readonly Frame[] | undefined;
+		let began = 0, beganCpu = 0;
+		const restart = (): void => {
+			began = performance.now();
+			beganCpu = cpuMs(child.pid!) ?? 0;
+		};
+		const timer = timeoutMs === undefined ? undefined : setInterval(() => {
+			const wall = performance.now() - began;
+			const used = (cpuMs(child.pid!) ?? beganCpu + wall) - beganCpu;
+			if (used < timeoutMs && wall < timeoutMs * PATIENCE)
+				return;
+			clearInterval(timer);
 			whereIs(child, (frames) => {
 				stuck = frames;
 				child.kill('SIGKILL');
 			});
-		}, timeoutMs);
-		child.stdout.setEncoding('utf8').on('data', (part: string) => { out += part; });
-		child.stderr.setEncoding('utf8').on('data', (part: string) => { errors += part; });
+		}, Math.min(timeoutMs / 4, POLL_MS));
+		restart();
+		for (const [name, fd] of [['out', 1], ['errors', 2], ['cells', 3]] as const)
+			(child.stdio[fd] as Readable).setEncoding('utf8')
+				.on('data', (part: string) => {
+					said[name] += part;
+					if (name === 'cells')
+						restart();
+				});
 		child.on('error', reject).on('close', (status) => {
-			clearTimeout(timer);
-			resolve({ status, out, errors, ...stuck ? { stuck } : {} });
+			clearInterval(timer);
+			resolve({ status, ...said, ...stuck ? { stuck } : {} });
 		});
 		child.stdin.on('error', () => {}).end(input ?? '');
 	});
@@ -87,45 +126,19 @@ function run(
 
 const require = createRequire(import.meta.url);
 
-/* The copy: sources with the patch, and what the type checker wants beside them. */
-function makeCopy(patch: ReadyPatch): string {
-	const copy = mkdtempSync(join(tmpdir(), 'vmmu-patch-'));
+/* -- Type check and compilation --------------------------------------------------------------- */
 
-	cpSync(join(PACKAGE, 'src'), join(copy, 'src'), { recursive: true, dereference: true });
-	for (const name of ['package.json', 'tsconfig.json', 'tsconfig.patch.json'])
-		cpSync(join(PACKAGE, name), join(copy, name));
-	for (const [path, { text }] of patch.files)
-		writeFileSync(join(copy, path), text);
-	/* what the unpatched sources were found to be; without it all is checked anew */
-	try {
-		cpSync(join(PACKAGE, 'dist', BUILD_INFO), join(copy, BUILD_INFO));
-	} catch {
-		/* slower */
-	}
-	mkdirSync(join(copy, 'node_modules/@types'), { recursive: true });
-	for (const name of ['@types/node', 'undici-types', 'buffer-layout'])
-		symlinkSync(dirname(require.resolve(`${name}/package.json`)),
-			join(copy, 'node_modules', name), 'dir');
-	return copy;
+/* The type checker itself, without the script that looks for it. */
+function typeChecker(): string {
+	const platform = `@typescript/typescript-${process.platform}-${process.arch}`;
+	const within = createRequire(require.resolve('typescript/package.json'));
+
+	return join(dirname(within.resolve(`${platform}/package.json`)), 'lib',
+		process.platform === 'win32' ? 'tsc.exe' : 'tsc');
 }
 
 /* `src/mm/rmap.ts(12,3): error TS2304: ...` */
 const TYPE_ERROR = /^(src\/[^(]+)\((\d+),(\d+)\): error (TS\d+): (.*)$/gm;
-
-async function check(patch: ReadyPatch, copy: string): Promise<void> {
-	const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
-	const { status, out } = await run(
-		[tsc, '-p', 'tsconfig.patch.json', '--pretty', 'false'], copy);
-
-	if (status === 0)
-		return;
-	const errors = [...out.matchAll(TYPE_ERROR)].map(([, path, line, , code, message]) => {
-		const place = placeOf(patch, path!, Number(line)) ??
-			`${patch.file}: (${path}:${line})`;
-		return `${place}: ${code}: ${message}`;
-	});
-	throw new TypeErrors(errors.length ? errors : [`${patch.file}: ${out.trim()}`]);
-}
 
 /** A patch whose types do not check; the message has a line for each error. */
 export class TypeErrors extends PatchError {
@@ -136,41 +149,161 @@ export class TypeErrors extends PatchError {
 	}
 }
 
-async function bundle(patch: ReadyPatch, copy: string): Promise<void> {
-	const { build } = require('esbuild') as { build: typeof Build };
-	const result = await build({ absWorkingDir: copy, entryPoints: [ENTRY], outfile: BUNDLE,
-		bundle: true, platform: 'node', format: 'esm', target: 'node20.19',
-		sourcemap: 'external', sourcesContent: false, logLevel: 'silent' })
-		.catch((error: { errors?: readonly { text: string;
-			location: { file: string; line: number } | null }[] }) => error);
+/* Of `src/mm/rmap.ts`: the name of what is made of it. */
+const madeOf = (path: string, ending: '.js' | '.js.map' | '.d.ts'): string =>
+	path.replace(/^src\//, '').replace(/(?:\.d)?\.ts$/, ending);
 
-	const [first] = 'errors' in result && result.errors ? result.errors : [];
-	if (first) {
-		const place = first.location &&
-			placeOf(patch, first.location.file, first.location.line);
-		throw new TypeErrors([`${place ?? patch.file}: ${first.text}`]);
+/* A folder with some of the sources, as they are or as the patch has them. */
+class Copy {
+	readonly folder = mkdtempSync(join(tmpdir(), 'vmmu-patch-'));
+	readonly out = join(this.folder, 'out');
+	readonly #patch: ReadyPatch;
+	/* paths in the package of what is in it */
+	readonly #files = new Set<string>();
+
+	constructor(patch: ReadyPatch) {
+		this.#patch = patch;
+		this.#add(patch.files.keys());
+	}
+
+	#add(paths: Iterable<string>): void {
+		for (const path of paths) {
+			const to = join(this.folder, path);
+			mkdirSync(dirname(to), { recursive: true });
+			writeFileSync(to, this.#patch.files.get(path)?.text ??
+				readFileSync(join(PACKAGE, path)));
+			this.#files.add(path);
+		}
+	}
+
+	/* Check and compile what is in it; the words of the first error, if there is one. */
+	async #check(types: readonly string[]): Promise<string | undefined> {
+		writeFileSync(join(this.folder, 'tsconfig.json'), JSON.stringify({
+			extends: join(PACKAGE, 'tsconfig.patch.json'),
+			compilerOptions: { rootDir: 'src', rootDirs: ['src', BUILT], outDir: 'out',
+				types, typeRoots: [dirname(dirname(
+					require.resolve('@types/node/package.json')))] },
+			files: [...this.#files, join(PACKAGE, 'src/lib/buffer-layout.d.ts')],
+		}));
+		const { status, out } = await run(typeChecker(), ['--pretty', 'false'],
+			this.folder);
+		return status === 0 ? undefined : out.trim();
+	}
+
+	/**
+	 * Check the changed files, and compile them.
+	 * @throws TypeErrors
+	 */
+	async compile(): Promise<void> {
+		/* a port needs no node, but one may print for a look at what it does */
+		const errors = await this.#check([]) && await this.#check(['node']);
+
+		if (errors)
+			throw this.#errors(errors);
+	}
+
+	/**
+	 * What the changed files export may have changed: then check those that import it too.
+	 * @throws TypeErrors
+	 */
+	async checkImporters(): Promise<void> {
+		for (;;) {
+			const changed = [...this.#files].filter((path) => {
+				const name = madeOf(path, '.d.ts');
+				return readFileSync(join(this.out, name), 'utf8') !==
+					readFileSync(join(BUILT, name), 'utf8');
+			});
+			const more = changed.length ? importersOf(changed)
+				.filter((path) => !this.#files.has(path)) : [];
+			if (more.length === 0)
+				return;
+			this.#add(more);
+			const errors = await this.#check(['node']);
+			if (errors)
+				throw this.#errors(errors);
+		}
+	}
+
+	#errors(out: string): TypeErrors {
+		const { file } = this.#patch;
+		const lines = [...out.matchAll(TYPE_ERROR)].map(
+			([, path, line, , code, message]) => {
+				const place = placeOf(this.#patch, path!, Number(line)) ??
+					`${file}: (${path}:${line})`;
+				return `${place}: ${code}: ${message}`;
+			});
+		return new TypeErrors(lines.length ? lines : [`${file}: ${out}`]);
+	}
+
+	remove(): void {
+		rmSync(this.folder, { recursive: true, force: true });
 	}
 }
 
-/* Finds in the diff what a stack says in the places of the bundle. */
-class Places {
-	readonly #map: SourceMap;
-	readonly #patch: ReadyPatch;
+/* Modules that a source or a declaration names. */
+function importsOf(path: string, text: string): string[] {
+	return [...text.matchAll(/(?:from|import\()\s*'(\.[^']*)'/g)].map(([, name]) =>
+		posix.join(dirname(path), name!.replace(/\.js$/, '.ts')));
+}
 
-	constructor(patch: ReadyPatch, copy: string) {
+/*
+ * What imports files whose declarations have changed, or others whose declarations stand on those.
+ */
+function importersOf(changed: readonly string[]): string[] {
+	const sources = readdirSync(join(PACKAGE, 'src'), { recursive: true, encoding: 'utf8' })
+		.map((name) => `src/${name.replaceAll('\\', '/')}`)
+		.filter((path) => path.endsWith('.ts') && existsSync(join(BUILT,
+			madeOf(path, '.js'))));
+	const declared = new Map(sources.map((path) => [path, importsOf(path,
+		readFileSync(join(BUILT, madeOf(path, '.d.ts')), 'utf8'))]));
+	const touched = new Set(changed);
+
+	for (let size = 0; size < touched.size;) {
+		size = touched.size;
+		for (const [path, names] of declared)
+			if (names.some((name) => touched.has(name)))
+				touched.add(path);
+	}
+	return sources.filter((path) => importsOf(path,
+		readFileSync(join(PACKAGE, path), 'utf8')).some((name) => touched.has(name)));
+}
+
+/* -- Places ----------------------------------------------------------------------------------- */
+
+/* Finds in the diff what a stack says in the places of the modules. */
+class Places {
+	readonly #patch: ReadyPatch;
+	readonly #out: string;
+	readonly #maps = new Map<string, SourceMap | undefined>();
+
+	constructor(patch: ReadyPatch, out: string) {
 		this.#patch = patch;
-		this.#map = new SourceMap(JSON.parse(
-			readFileSync(join(copy, `${BUNDLE}.map`), 'utf8')) as
-			ConstructorParameters<typeof SourceMap>[0]);
+		this.#out = out;
+	}
+
+	#map(file: string): SourceMap | undefined {
+		if (!this.#maps.has(file)) {
+			let map: SourceMap | undefined;
+			try {
+				map = new SourceMap(JSON.parse(readFileSync(`${file}.map`,
+					'utf8')) as ConstructorParameters<typeof SourceMap>[0]);
+			} catch {
+				/* none of ours */
+			}
+			this.#maps.set(file, map);
+		}
+		return this.#maps.get(file);
 	}
 
 	/** The innermost frame that is a line of the diff, or else of a patched file. */
 	find(frames: readonly Frame[]): string {
-		const entries = frames.flatMap(({ name, line, column }) => {
-			const entry = this.#map.findEntry(line, column);
-			return 'originalSource' in entry && entry.originalSource
-				? [{ name, path: entry.originalSource, line: entry.originalLine +
-					1 }]
+		const entries = frames.flatMap(({ name, file, line, column }) => {
+			const from = [this.#out, BUILT].find((folder) => file.startsWith(folder));
+			const entry = from && this.#map(file)?.findEntry(line, column);
+			return from && entry && 'originalLine' in entry
+				? [{ name, path: `src${file.slice(from.length)
+					.replaceAll('\\', '/').replace(/\.js$/, '.ts')}`,
+					line: entry.originalLine + 1 }]
 				: [];
 		});
 		for (const { name, path, line } of entries) {
@@ -184,12 +317,11 @@ class Places {
 	}
 }
 
-/* `    at try_to_unmap_one (file:///.../patched.mjs:123:45)` */
-const FRAME = /^\s+at (?:(?:async |new )?(\S+)(?: \[as \S+\])? \()?[^()]*?:(\d+):(\d+)\)?$/gm;
+/* `    at try_to_unmap_one (/.../out/mm/rmap.js:123:45)` */
+const FRAME = /^\s+at (?:(?:async |new )?(\S+)(?: \[as \S+\])? \()?([^()]*?):(\d+):(\d+)\)?$/gm;
 const framesOf = (stack: string): Frame[] => [...stack.matchAll(FRAME)].map(
-	([, name = 'anonymous', line, column]) =>
-		({ name: name.replace(/^.*\./, ''), line: Number(line) - 1, column: Number(
-			column) - 1 }));
+	([, name = 'anonymous', file, line, column]) => ({ name: name.replace(/^.*\./, ''),
+		file: file!, line: Number(line) - 1, column: Number(column) - 1 }));
 
 /**
  * Run a job on patched kernels.
@@ -201,38 +333,50 @@ const framesOf = (stack: string): Frame[] => [...stack.matchAll(FRAME)].map(
 export async function runPatched(
 	patch: ReadyPatch, job: Job, timeoutMs: number,
 ): Promise<Cell[]> {
-	const copy = makeCopy(patch);
+	const copy = new Copy(patch);
 
 	try {
-		/* What does not type-check may run meanwhile: nobody will see what it shows. */
-		const [checked, ran] = await Promise.allSettled([check(patch, copy),
-			bundle(patch, copy).then(() => run(['--inspect-port=0', BUNDLE], copy,
-				JSON.stringify(job), timeoutMs))]);
+		await copy.compile();
+		/* What others make of it may be wrong: then nobody will see what it shows. */
+		const [checked, ran] = await Promise.allSettled([copy.checkImporters(),
+			run(process.execPath, ['--inspect-port=0', RUNNER, copy.out], copy.folder,
+				JSON.stringify(job), timeoutMs)]);
 		if (checked.status === 'rejected')
 			throw checked.reason;
 		if (ran.status === 'rejected')
 			throw ran.reason;
-		const { out, errors, stuck } = ran.value;
-		const places = new Places(patch, copy);
+		const { out, errors, stuck, cells } = ran.value;
+		/* what the patch prints, for a look at what it does */
+		if (out)
+			complain(out.replace(/\n$/, ''));
+		const places = new Places(patch, copy.out);
 		/* the last line is not whole if it was killed while it wrote */
-		const cells = out.split('\n').slice(0, -1).map((line) =>
-			(JSON.parse(line) as { cell: Cell }).cell);
-		const found = cells.map((cell) => cell.broken === undefined ? cell : { ...cell,
-			broken: `${places.find(framesOf(cell.stack ?? ''))}: ${cell.broken}` });
-		return complete(found, job, stuck
+		const found = cells.split('\n').slice(0, -1).map((line) => {
+			const { cell } = JSON.parse(line) as { cell: Cell };
+			return cell.broken === undefined ? cell : { ...cell, broken:
+				`${places.find(framesOf(cell.stack ?? ''))}: ${cell.broken}` };
+		});
+		return complete(found, job, () => stuck
 			? `${places.find(stuck)}: still runs after ${timeoutMs / 1000} s`
-			: `${places.find(framesOf(errors))}: ` +
-				(errors.trim().split('\n')[0] || 'ends the process'));
+			: `${places.find(framesOf(errors))}: ${lastWords(errors)}`);
 	} finally {
-		rmSync(copy, { recursive: true, force: true });
+		copy.remove();
 	}
 }
 
+/* What a process that ended said: after the line of source that node shows, the error. */
+const lastWords = (errors: string): string =>
+	/^[\w$]*(?:Error|Exception)\b.*$/m.exec(errors)?.[0] ??
+	(errors.trim().split('\n')[0] || 'ends the process');
+
 /* What came to no end, or was not come to. */
-function complete(cells: readonly Cell[], { programs, kernels }: Job, why: string): Cell[] {
+function complete(
+	cells: readonly Cell[], { programs, kernels }: Job, why: () => string,
+): Cell[] {
 	const wanted = programs.flatMap(({ file }) => kernels.map((kernel) => ({ file, kernel })));
+	const reason = cells.length < wanted.length ? why() : '';
 
 	return wanted.map(({ file, kernel }, i) => cells[i] ?? { file, kernel, held: 0, failed: 1,
 		skipped: 0, failures: [], outcome: '', shown: [],
-		broken: i === cells.length ? why : `was not run: ${why}` });
+		broken: i === cells.length ? reason : `was not run: ${reason}` });
 }

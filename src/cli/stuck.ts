@@ -6,10 +6,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
 
 /** A frame of a stack, in 0-based places. */
 export interface Frame {
 	readonly name: string;
+	/** Path of the script. */
+	readonly file: string;
 	readonly line: number;
 	readonly column: number;
 }
@@ -30,7 +33,8 @@ function message(method: string, id: number): Buffer {
 
 const LISTENS = /ws:\/\/127\.0\.0\.1:(\d+)(\/\S+)/;
 const CALL = new RegExp('"functionName":"([^"]*)","functionLocation":\\{[^}]*\\},' +
-	'"location":\\{"scriptId":"\\d+","lineNumber":(\\d+),"columnNumber":(\\d+)\\}', 'g');
+	'"location":\\{"scriptId":"\\d+","lineNumber":(\\d+),"columnNumber":(\\d+)\\},' +
+	'"url":"([^"]*)"', 'g');
 
 /**
  * Stop a process that was started with --inspect-port=0, and say where; it is left stopped.
@@ -68,8 +72,10 @@ export function whereIs(child: ChildProcess, tell: (frames: Frame[]) => void): v
 			if (at < 0 || !answered.includes('"reason":', at))
 				return;
 			socket.destroy();
-			give([...answered.slice(at).matchAll(CALL)].map(([, name, line, column]) =>
-				({ name: name!, line: Number(line), column: Number(column) })));
+			give([...answered.slice(at).matchAll(CALL)].map((
+				[, name, line, column, url]) => ({ name: name!,
+				file: url!.startsWith('file:') ? fileURLToPath(url!) : url!,
+				line: Number(line), column: Number(column) })));
 		});
 	});
 	child.kill('SIGUSR1');

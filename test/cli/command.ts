@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { root } from '../../tools/bundle.mjs';
 import { buildCommand } from '../../tools/command.mjs';
 import { entries, shipped } from '../../tools/entries.mjs';
+import { buildPatched } from '../../tools/patched.mjs';
 
 export { root };
 
@@ -23,12 +24,15 @@ export interface Command {
 	(words: readonly string[], input?: string, env?: Readonly<Record<string, string>>): Result;
 }
 
-/** Build the command; the returned function runs it in the project's folder. */
-export async function command(): Promise<Command> {
+/**
+ * Build the command; the returned function runs it in the project's folder.
+ * @param patches with what --patch needs
+ */
+export async function command(patches = false): Promise<Command> {
 	const folder = mkdtempSync(join(tmpdir(), 'vmmu-cli-'));
 	const path = join(folder, entries.start.output);
-	await buildCommand(folder);
-	/* what --patch takes a copy of */
+	await Promise.all([buildCommand(folder), ...patches ? [buildPatched(folder, ['--noCheck'])] : []]);
+	/* what --patch takes copies of */
 	for (const name of ['src', 'node_modules', 'tsconfig.json', 'tsconfig.patch.json'])
 		symlinkSync(join(root, name), join(folder, name));
 	copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));

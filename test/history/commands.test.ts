@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { command, root, type Command } from '../cli/command.ts';
 
 let vmmu: Command;
-beforeAll(async () => { vmmu = await command(); });
+beforeAll(async () => { vmmu = await command(true); }, 60_000);
 afterAll(() => rmSync(vmmu.folder, { recursive: true, force: true }));
 
 const HALF = 'test/litmus/foreign-half.litmus', WINDOW = 'test/litmus/window.litmus';
@@ -167,6 +167,22 @@ describe('a patch of one\'s own', () => {
 		expect(text).toMatch(/window\.litmus +ok \(1\) +FAIL 1 of 1 +ok \(1\) +ok \(1\)$/m);
 		expect(source()).toBe(before);
 		expect(leftovers()).toEqual(temporary);
+	});
+	const REFERENCED = 'export function page_referenced(';
+	test('can print, and export something new', () => {
+		const patch = patchBefore('new.diff', REFERENCED,
+			["export const more = [console.log('loaded')];"]);
+		const { status, stdout, stderr } = vmmu(['matrix', WINDOW, '--kernel', 'v5.10',
+			'--patch', patch, '--timeout', '50']);
+		expect({ status, stderr }).toEqual({ status: 0, stderr: 'loaded\n' });
+		expect(stdout).toMatch(/window\.litmus +ok \(1\) +ok \(1\)$/m);
+	});
+	test('that breaks what imports the changed file is refused, with the place there', () => {
+		const patch = patchBefore('gone.diff', REFERENCED, []);
+		writeFileSync(patch, readFileSync(patch, 'utf8').replace(` ${REFERENCED}`,
+			`-${REFERENCED}\n+export function page_referenced_2(`));
+		expect(refusal('matrix', WINDOW, '--patch', patch))
+			.toMatch(/gone\.diff: \(src\/mm\/vmscan\.ts:\d+\): TS\d+: .*'page_referenced'/);
 	});
 	test('with a type error is refused, with its place in the diff', () => {
 		const patch = patchBefore('type.diff', ANCHOR,
