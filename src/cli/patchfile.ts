@@ -239,8 +239,8 @@ function doesNotApply(
 	const old = hunk.lines.filter(({ kind }) => kind !== '+');
 	const odd = old.findIndex(({ text }, i) => lines[wanted + i] !== text);
 	if (odd < 0)
-		return new PatchError(file, hunk.at, `the hunk of line ${hunk.at} does not apply: ` +
-			`its lines are in ${path} only before the end of the hunk above it`);
+		return new PatchError(file, hunk.at, `the hunk of line ${hunk.at} does not ` +
+			`apply: its lines are in ${path} only before the end of the hunk above it`);
 	const { at, text } = old[odd]!;
 	const there = lines[wanted + odd];
 

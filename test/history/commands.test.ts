@@ -92,8 +92,8 @@ describe('bisect', () => {
 	test('wants a program and two kernels', () => {
 		expect(refusal('bisect', HALF, '--good', 'v5.11'))
 			.toMatch(/expected two kernels/);
-		expect(refusal('bisect', HALF, '--good', 'v5.11', '--bad', 'v5.7'))
-			.toMatch(/did you mean 'v5\.8'\?/);
+		expect(refusal('bisect', HALF, '--good', 'v5.11', '--bad', 'v5.6'))
+			.toMatch(/did you mean 'v5\.\d+'\?/);
 		expect(refusal('bisect', '--good', 'v5.11', '--bad', 'v5.9'))
 			.toMatch(/expected one litmus program/);
 	});

@@ -19,7 +19,8 @@ describe('a diff', () => {
 		expect(apply('x\ny\na\nb\nc\n', patch).text).toBe('x\ny\na\nb\nn\nc\n');
 	});
 	test('with carriage returns applies as without', () => {
-		const patch = `${HEAD}@@ -1,2 +1,2 @@\n a\n-b\n+c\n`.replaceAll('\n', '\r\n');
+		const patch = `${HEAD}@@ -1,2 +1,2 @@\n a\n-b\n+c\n`
+			.replaceAll('\n', '\r\n');
 		expect(apply('a\nb\n', patch).text).toBe('a\nc\n');
 	});
 	test('of several hunks applies in order', () => {
@@ -50,7 +51,8 @@ describe('a diff', () => {
 		['a new file', '--- /dev/null\n+++ b/src/mm/x.ts\n', /a file is made or removed/],
 		['a new file by git', 'new file mode 100644\n--- /dev/null\n',
 			/can only change lines/],
-		['a file less', '--- a/src/mm/x.ts\n+++ /dev/null\n', /:2: a file is made or removed/],
+		['a file less', '--- a/src/mm/x.ts\n+++ /dev/null\n',
+			/:2: a file is made or removed/],
 		['a rename', 'rename from a\nrename to b\n', /can only change lines/],
 		['two names', '--- a/src/mm/rmap.ts\n+++ b/src/mm/swap.ts\n',
 			/:2: renames src\/mm\/rmap\.ts/],
