@@ -20,7 +20,8 @@ export async function buildPatched(folder, words = []) {
 	await Promise.all([
 		new Promise((resolve, reject) => {
 			spawn(process.execPath, [tsc, '-p', join(root, 'tsconfig.patch.json'),
-				'--outDir', join(folder, 'dist/patch'), ...words], { stdio: 'inherit' })
+				'--outDir', join(folder, 'dist/patch'), ...words],
+			{ stdio: 'inherit' })
 				.on('error', reject)
 				.on('close', (code) => code === 0 ? resolve(undefined)
 					: reject(new Error('tsc of tsconfig.patch.json failed')));

@@ -65,7 +65,7 @@ class Reader {
 
 	constructor(file: string, text: string) {
 		this.file = file;
-		const lines = text.split('\n');
+		const lines = text.split(/\r?\n/);
 		if (lines.at(-1) === '')
 			lines.pop();
 		this.#lines = lines;
@@ -131,7 +131,7 @@ function readHunk(reader: Reader): Hunk {
 			fresh--;
 		if (old < 0 || fresh < 0)
 			reader.fail(`the hunk of line ${at} has more lines than its header says`);
-		lines.push({ kind, text: line.slice(1).replace(/\r$/, ''), at: reader.at });
+		lines.push({ kind, text: line.slice(1), at: reader.at });
 		reader.advance();
 	}
 	if (reader.line?.startsWith('\\'))
@@ -238,6 +238,9 @@ function doesNotApply(
 ): PatchError {
 	const old = hunk.lines.filter(({ kind }) => kind !== '+');
 	const odd = old.findIndex(({ text }, i) => lines[wanted + i] !== text);
+	if (odd < 0)
+		return new PatchError(file, hunk.at, `the hunk of line ${hunk.at} does not ` +
+			`apply: its lines are in ${path} only before the end of the hunk above it`);
 	const { at, text } = old[odd]!;
 	const there = lines[wanted + odd];
 

@@ -33,8 +33,17 @@ function message(method: string, id: number): Buffer {
 
 const LISTENS = /ws:\/\/127\.0\.0\.1:(\d+)(\/\S+)/;
 const CALL = new RegExp('"functionName":"([^"]*)","functionLocation":\\{[^}]*\\},' +
-	'"location":\\{"scriptId":"\\d+","lineNumber":(\\d+),"columnNumber":(\\d+)\\},' +
-	'"url":"([^"]*)"', 'g');
+	'"location":\\{"scriptId":"(\\d+)","lineNumber":(\\d+),"columnNumber":(\\d+)\\}', 'g');
+const SCRIPT = /"method":"Debugger.scriptParsed","params":\{"scriptId":"(\d+)","url":"([^"]*)"/g;
+
+/* The stack that a debugger's messages tell. */
+function stackOf(messages: string, paused: string): Frame[] {
+	const files = new Map([...messages.matchAll(SCRIPT)].map(([, id, url]) =>
+		[id, url!.startsWith('file:') ? fileURLToPath(url!) : url!]));
+
+	return [...paused.matchAll(CALL)].map(([, name, id, line, column]) => ({ name: name!,
+		file: files.get(id) ?? '', line: Number(line), column: Number(column) }));
+}
 
 /**
  * Stop a process that was started with --inspect-port=0, and say where; it is left stopped.
@@ -72,10 +81,7 @@ export function whereIs(child: ChildProcess, tell: (frames: Frame[]) => void): v
 			if (at < 0 || !answered.includes('"reason":', at))
 				return;
 			socket.destroy();
-			give([...answered.slice(at).matchAll(CALL)].map((
-				[, name, line, column, url]) => ({ name: name!,
-				file: url!.startsWith('file:') ? fileURLToPath(url!) : url!,
-				line: Number(line), column: Number(column) })));
+			give(stackOf(answered, answered.slice(at)));
 		});
 	});
 	child.kill('SIGUSR1');

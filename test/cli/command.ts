@@ -31,7 +31,8 @@ export interface Command {
 export async function command(patches = false): Promise<Command> {
 	const folder = mkdtempSync(join(tmpdir(), 'vmmu-cli-'));
 	const path = join(folder, entries.start.output);
-	await Promise.all([buildCommand(folder), ...patches ? [buildPatched(folder, ['--noCheck'])] : []]);
+	await Promise.all([buildCommand(folder),
+		...patches ? [buildPatched(folder, ['--noCheck'])] : []]);
 	/* what --patch takes copies of */
 	for (const name of ['src', 'node_modules', 'tsconfig.json', 'tsconfig.patch.json'])
 		symlinkSync(join(root, name), join(folder, name));

@@ -18,6 +18,11 @@ describe('a diff', () => {
 		const patch = `${HEAD}@@ -2,2 +2,3 @@\n b\n+n\n c\n`;
 		expect(apply('x\ny\na\nb\nc\n', patch).text).toBe('x\ny\na\nb\nn\nc\n');
 	});
+	test('with carriage returns applies as without', () => {
+		const patch = `${HEAD}@@ -1,2 +1,2 @@\n a\n-b\n+c\n`
+			.replaceAll('\n', '\r\n');
+		expect(apply('a\nb\n', patch).text).toBe('a\nc\n');
+	});
 	test('of several hunks applies in order', () => {
 		const patch = `${HEAD}@@ -1 +1,2 @@\n a\n+b\n@@ -3 +4 @@\n-c\n+d\n`;
 		expect(apply('a\nx\nc\n', patch).text).toBe('a\nb\nx\nd\n');
@@ -27,6 +32,8 @@ describe('a diff', () => {
 			/p\.diff:5: the hunk of line 3 does not apply: \S+:3 is 'c'; expected 'q'/],
 		['a context line that is another', `${HEAD}@@ -2,2 +2,1 @@\n B\n-c\n`,
 			/p\.diff:4: .*'b'; expected 'B'/],
+		['a hunk twice', `${HEAD}${'@@ -2,2 +2,3 @@\n b\n+n\n c\n'.repeat(2)}`,
+			/p\.diff:7: the hunk of line 7 does not apply: .*before the end of the hunk/],
 	])('%s is refused', (_, patch, message) => {
 		expect(() => apply('a\nb\nc\nd\n', patch)).toThrow(message);
 	});
@@ -44,6 +51,8 @@ describe('a diff', () => {
 		['a new file', '--- /dev/null\n+++ b/src/mm/x.ts\n', /a file is made or removed/],
 		['a new file by git', 'new file mode 100644\n--- /dev/null\n',
 			/can only change lines/],
+		['a file less', '--- a/src/mm/x.ts\n+++ /dev/null\n',
+			/:2: a file is made or removed/],
 		['a rename', 'rename from a\nrename to b\n', /can only change lines/],
 		['two names', '--- a/src/mm/rmap.ts\n+++ b/src/mm/swap.ts\n',
 			/:2: renames src\/mm\/rmap\.ts/],
