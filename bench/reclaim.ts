@@ -14,21 +14,21 @@ import { PAGE_SIZE } from '../src/arch/page.ts';
 import { pgd_offset_pgd, pmd_offset, pte_offset_map, pud_offset } from '../src/arch/pgtable.ts';
 import { _PAGE_ACCESSED } from '../src/arch/pgtable_types.ts';
 import { ram } from '../src/arch/ram.ts';
-import { list_heads, type list_head } from '../src/lib/struct.ts';
+import { list_heads, type out } from '../src/lib/struct.ts';
 import { BLKDEV_PMEM, blkdev_add } from '../src/mm/blkdev.ts';
 import { cgroup_get_from_path } from '../src/mm/cgroup.ts';
 import { diskfs_create, diskfs_open } from '../src/mm/diskfs.ts';
-import { cgroups, type mem_cgroup } from '../src/mm/memcontrol_types.ts';
-import { mem_cgroup_lruvec } from '../src/mm/memcontrol.ts';
 import { GFP_KERNEL } from '../src/mm/gfp.ts';
+import { mem_cgroup_lruvec } from '../src/mm/memcontrol.ts';
+import { cgroups, type mem_cgroup } from '../src/mm/memcontrol_types.ts';
 import { get_page } from '../src/mm/mm.ts';
-import { lru_to_page, mms, pages, tasks, type page, type ptep } from '../src/mm/mm_types.ts';
+import { lru_to_page, mms, pages, tasks, type page } from '../src/mm/mm_types.ts';
 import { LRU_INACTIVE_FILE, lruvecs, NODE_DATA } from '../src/mm/mmzone.ts';
 import { page_referenced } from '../src/mm/rmap.ts';
 import { mkswap, swapon } from '../src/mm/swapfile.ts';
 import { try_to_free_mem_cgroup_pages } from '../src/mm/vmscan.ts';
 import { fdInstall } from '../src/sim/syscalls.ts';
-import { boot, type DiskFile, type Machine, type Range, type Task } from '../src/sim/machine.ts';
+import { boot, type DiskFile, type Machine, type Task } from '../src/sim/machine.ts';
 import { median, type Quantity, type Row } from './pairs.ts';
 
 const GiB = 2 ** 30;
@@ -132,6 +132,121 @@ function reclaim(kind: Kind, nrPages: number): Measured {
 	return { ns: (user + system) * 1e3 / gone, heapBytes };
 }
 
+
+/* Time of this process in its work, in ns: what else runs on the machine does not count. */
+function cpuNs(work: () => void): number {
+	const start = process.cpuUsage();
+
+	work();
+	const { user, system } = process.cpuUsage(start);
+	return (user + system) * 1e3;
+}
+
+function memcgOf(path: string): mem_cgroup {
+	return cgroups.memcg[cgroup_get_from_path(path)];
+}
+
+interface Scan {
+	/** Of a page that is looked at. */
+	readonly ns: number;
+	/** Of a page in a bare sweep over its columns, in the same order. */
+	readonly sweepNs: number;
+	/** Growth of the heap, a Mi of scanned pages. */
+	readonly heapKB: number;
+}
+
+const { prev } = list_heads;
+const { flags, mapping, index, _refcount, _mapcount } = pages;
+
+/*
+ * Pages of a file that somebody has a reference of: each is isolated, locked, found unused, not to
+ * be freed, and put back. So they can be scanned again and again.
+ */
+function scan(nrPages: number): Scan {
+	const machine = bareMachine();
+	const a = machine.cgroup('A');
+	readIn(machine.task('a', { cgroup: a }), addFile(machine, nrPages));
+	machine.drain();
+	const memcg = memcgOf('A');
+	const head = lruvecs.lists(mem_cgroup_lruvec(memcg, NODE_DATA(0)), LRU_INACTIVE_FILE);
+	const sweep = (): number => {
+		let sum = 0;
+		for (let node = prev[head]; node !== head; node = prev[node]) {
+			const page = lru_to_page(node);
+			sum += flags[page] + mapping[page] + index[page] + _refcount[page] +
+				_mapcount[page];
+			_refcount[page]++;
+			_refcount[page]--;
+		}
+		return sum;
+	};
+	for (let node = prev[head]; node !== head; node = prev[node])
+		get_page(lru_to_page(node));
+	const rounds = Math.ceil(Mi / nrPages / 2);
+	const scanned = (): number => machine.stat(a, ['pgscan'])[0]![1];
+	const shrink = (): void => void machine.init.run('reclaim', () => {
+		for (let i = 0; i < rounds; i++)
+			try_to_free_mem_cgroup_pages(memcg, 32, GFP_KERNEL, true);
+	});
+
+	shrink();
+	collect();
+	const before = scanned(), heap = process.memoryUsage().heapUsed;
+	const ns = cpuNs(shrink);
+	const heapBytes = process.memoryUsage().heapUsed - heap;
+	const nr = scanned() - before;
+	let sum = 0;
+	const sweepNs = cpuNs(() => {
+		for (let i = 0; i < 2 * rounds; i++)
+			sum += sweep();
+	});
+
+	if (nr < Mi / 2 || !sum)
+		throw new Error(`only ${nr} pages were scanned`);
+	return { ns: ns / nr, sweepNs: sweepNs / (2 * rounds * nrPages),
+		heapKB: heapBytes / Ki / (nr / Mi) };
+}
+
+/* ns a mapping that page_referenced() of a page takes which n tasks have mapped and used. */
+function referenced(n: number): number {
+	const machine = boot({ ram: GiB, swap: 0, events: [], stepBudget: 0 });
+	const memfd = machine.memfd('f', 1);
+	const entries: number[] = [];
+	let page = 0 as page;
+
+	for (let i = 0; i < n; i++) {
+		const task = machine.task(`t${i}`);
+		const map = task.mmap({ memfd, pages: 1, prot: 'r', shared: true });
+		task.read(map);
+		page = machine.pfn(map) as page;
+		entries.push(pte_offset_map(pmd_offset(pud_offset(pgd_offset_pgd(
+			mms.pgd[tasks.mm[task.row]], map.start), map.start), map.start), map.start));
+	}
+	const vm_flags: out<number> = { v: 0 };
+	const times: number[] = [];
+	const walks = Math.ceil(20_000 / n);
+	for (let round = -20; round < 40; round++) {
+		let ns = 0, found = 0;
+		for (let walk = 0; walk < walks; walk++) {
+			for (const entry of entries)
+				ram[entry]! |= _PAGE_ACCESSED;
+			const start = performance.now();
+			found += page_referenced(page, 0, 0 as mem_cgroup, vm_flags);
+			ns += (performance.now() - start) * 1e6;
+		}
+		if (found !== n * walks)
+			throw new Error(`${found / walks} of ${n} mappings were found used`);
+		if (round >= 0)
+			times.push(ns / walks / n);
+	}
+	return median(times);
+}
+if (process.argv[2] === 'scan')
+	console.log([4, 64, 512].map((n) => [n, scan(n * Ki)]));
+else if (process.argv[2] === 'ref')
+	console.log([10, 100, 1000].map((n) => [n, referenced(n)]));
+else
 for (const kind of kinds)
-	for (const n of [4 * Ki, 64 * Ki, 64 * Ki, ROUND_PAGES, ROUND_PAGES])
-		console.log(kind.name, n, reclaim(kind, n));
+	if (process.argv[2] === kind.native)
+		for (const n of process.argv.slice(3).map(Number))
+			console.log(kind.name, n, reclaim(kind, n * Ki));

@@ -73,6 +73,18 @@ function place(from: number, bytes: number): number {
 	return at + (line - now + LINES) % LINES * CACHE_LINE;
 }
 
+/* All of it by 32-bit words, for what is copied from one region to another. */
+const words = new Int32Array(buffer, 0, Math.floor(buffer.byteLength / 4));
+
+/** Copy words between two regions, or within one, without a view of the part for it. */
+export function copy_words(
+	to: Int32Array, at: number, from: Int32Array, from_at: number, n: number,
+): void {
+	const start = from.byteOffset / 4 + from_at;
+
+	words.copyWithin(to.byteOffset / 4 + at, start, start + n);
+}
+
 const regions: Region[] = [];
 const names = new Set<string>();
 const carved = { bytes: CACHE_LINE };

@@ -89,12 +89,18 @@ function max_index(head: entry): number {
 	const shift = node_shift[xa_to_node(head)] + XA_CHUNK_SHIFT;
 	return shift >= 32 ? XA_INDEX_MAX : 2 ** shift - 1;
 }
+/* is_beyond(index, head), without the power: it is asked at each look-up */
+function is_beyond(index: number, head: entry): boolean {
+	if (!xa_is_node(head))
+		return index > 0;
+	return index >>> node_shift[xa_to_node(head)] > XA_CHUNK_MASK;
+}
 
 /** xa_load(): the entry at `index`, 0 for none. */
 export function xa_load(xa: number, index: number): entry {
 	let e = xa_head[xa as xarray];
 
-	if (index > max_index(e))
+	if (is_beyond(index, e))
 		return 0;
 	while (xa_is_node(e)) {
 		const node = xa_to_node(e);
@@ -107,7 +113,7 @@ export function xa_load(xa: number, index: number): entry {
 export function xa_node_of(xa: number, index: number): xa_node {
 	let e = xa_head[xa as xarray];
 
-	if (index > max_index(e))
+	if (is_beyond(index, e))
 		return 0 as xa_node;
 	while (xa_is_node(e)) {
 		const node = xa_to_node(e);
@@ -154,7 +160,7 @@ function mark_put(node: xa_node, offset: number, mark: number, on: boolean): voi
 function expand(xa: xarray, index: number): boolean {
 	let head = xa_head[xa];
 
-	while (index > max_index(head)) {
+	while (is_beyond(index, head)) {
 		let shift = xa_is_node(head) ? node_shift[xa_to_node(head)] + XA_CHUNK_SHIFT : 0;
 
 		/* An empty array gets its top node at once. */
@@ -246,7 +252,7 @@ export function xa_store(xa: number, index: number, e: entry, update?: XaUpdate)
 	if (x >= nr_rows(xarrays))
 		use_rows(xarrays, x + 1);
 	const head = xa_head[x];
-	if (!e && index > max_index(head))
+	if (!e && is_beyond(index, head))
 		return 0;
 	if (!xa_is_node(head) && index === 0) {
 		/* The one entry of an array without nodes. */
@@ -376,7 +382,7 @@ export function xa_find(xa: number, index: number, max: number, mark: number): n
 			? slots[node * XA_CHUNK_SIZE + offset]
 			: mark_test(node, offset, mark)))
 			offset++;
-		const span = 2 ** node_shift[node];
+		const span = 1 << node_shift[node];
 		const base = Math.floor(index / (span * XA_CHUNK_SIZE)) * span * XA_CHUNK_SIZE;
 		if (offset > get_offset(index, node))
 			index = base + offset * span;

@@ -9,7 +9,7 @@
  *
  * All sectors here are page-sized.
  */
-import { carve, DISK_BYTES_MAX } from '../lib/arena.ts';
+import { carve, copy_words, DISK_BYTES_MAX } from '../lib/arena.ts';
 import { BUG_ON, VM_BUG_ON } from '../lib/bug.ts';
 import { EIO, ENOMEM, EOPNOTSUPP } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_add_tail, list_del, list_empty } from '../lib/list.ts';
@@ -179,7 +179,7 @@ export function blkdev_write(bdev: block_device, sector: number, page: page): nu
 	if (bdevs.kind[bdev] === BLKDEV_RAM)
 		ram.copyWithin(at, from, from + FRAME_WORDS);
 	else
-		blocks.set(ram.subarray(from, from + FRAME_WORDS), at);
+		copy_words(blocks, at, ram, from, FRAME_WORDS);
 	return 0;
 }
 
@@ -194,7 +194,7 @@ export function blkdev_read(bdev: block_device, sector: number, page: page): num
 	else if (bdevs.kind[bdev] === BLKDEV_RAM)
 		ram.copyWithin(to, at, at + FRAME_WORDS);
 	else
-		ram.set(blocks.subarray(at, at + FRAME_WORDS), to);
+		copy_words(ram, to, blocks, at, FRAME_WORDS);
 	return 0;
 }
 

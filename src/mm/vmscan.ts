@@ -7,7 +7,7 @@
  * buffer heads, congested devices, cpusets, the freezer, kcompactd.
  * Lock order modelled: page lock > what rmap.c takes; lru_lock, irqs and RCU vanish.
  */
-import { BUG, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../lib/bug.ts';
+import { BUG, BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../lib/bug.ts';
 import { int_sqrt } from '../lib/bitops.ts';
 import { applied, MEMCG_INFRASTRUCTURE_TO_FLUSH_MEMCG_STATS,
 	MM_AVOID_DIVIDE_BY_ZERO_IN_MEMORY_LOW,
@@ -221,6 +221,33 @@ export class scan_control {
 	readonly vm_flags: out<number> = { v: 0 };
 	readonly nr_to_scan: number[] = new Array<number>(NR_LRU_LISTS).fill(0);
 	readonly targets: number[] = new Array<number>(NR_LRU_LISTS).fill(0);
+}
+
+/* A reclaim within a reclaim happens when another actor runs at a scheduling point of the first. */
+const RECLAIMS_MAX = 64;
+const scan_controls: readonly scan_control[] =
+	Array.from({ length: RECLAIMS_MAX }, () => new scan_control());
+const reclaims = global_s32('reclaims');
+
+/** @custom begin a reclaim, all zero; scan_control_leave() ends it. C has it on its stack */
+function scan_control_enter(): scan_control {
+	BUG_ON(reclaims.v >= RECLAIMS_MAX, 'scheduling points nest too deep: no scan_control');
+	const sc = scan_controls[reclaims.v++]!;
+
+	sc.nr_to_reclaim = sc.nodemask = sc.anon_cost = sc.file_cost = sc.may_deactivate = 0;
+	sc.target_mem_cgroup = 0 as mem_cgroup;
+	sc.force_deactivate = sc.skipped_deactivate = false;
+	sc.may_writepage = sc.may_unmap = sc.may_swap = false;
+	sc.memcg_low_reclaim = sc.memcg_low_skipped = sc.memcg_full_walk = false;
+	sc.compaction_ready = sc.cache_trim_mode = sc.file_is_tiny = false;
+	sc.order = sc.priority = sc.reclaim_idx = sc.gfp_mask = sc.nr_scanned = 0;
+	sc.nr_reclaimed = 0;
+	return sc;
+}
+
+/** @custom the innermost reclaim ends; C pops its stack */
+function scan_control_leave(): void {
+	reclaims.v--;
 }
 
 /** vm.swappiness: 0 to 200, more is more anonymous memory */
@@ -1256,7 +1283,7 @@ export function reclaim_pages(page_list: list_head): number {
 	let nid = NUMA_NO_NODE;
 	let nr_reclaimed = 0;
 	const node_page_list = list_head_enter();
-	const sc = new scan_control();
+	const sc = scan_control_enter();
 
 	sc.gfp_mask = GFP_KERNEL;
 	sc.priority = DEF_PRIORITY;
@@ -1285,6 +1312,7 @@ export function reclaim_pages(page_list: list_head): number {
 	if (!list_empty(node_page_list))
 		nr_reclaimed += reclaim_page_list(node_page_list, NODE_DATA(nid), sc);
 
+	scan_control_leave();
 	list_head_leave(node_page_list);
 	return nr_reclaimed;
 }
@@ -2108,7 +2136,7 @@ function wake_up_pfmemalloc(_pgdat: pglist_data): void {
 export function try_to_free_pages(
 	zonelist: zonelist, order: number, gfp_mask: gfp_t, nodemask: number,
 ): number {
-	const sc = new scan_control();
+	const sc = scan_control_enter();
 
 	sc.nr_to_reclaim = SWAP_CLUSTER_MAX;
 	sc.gfp_mask = current_gfp_context(gfp_mask);
@@ -2121,8 +2149,10 @@ export function try_to_free_pages(
 	sc.may_swap = true;
 
 	/* as if there were progress: nobody else needs to be killed for a task that exits */
-	if (throttle_direct_reclaim(sc.gfp_mask, zonelist, nodemask))
+	if (throttle_direct_reclaim(sc.gfp_mask, zonelist, nodemask)) {
+		scan_control_leave();
 		return 1;
+	}
 
 	set_task_reclaim_state(current(), true);
 	trace_mm_vmscan_direct_reclaim_begin(order, sc.gfp_mask);
@@ -2131,6 +2161,7 @@ export function try_to_free_pages(
 
 	trace_mm_vmscan_direct_reclaim_end(nr_reclaimed);
 	set_task_reclaim_state(current(), false);
+	scan_control_leave();
 
 	return nr_reclaimed;
 }
@@ -2143,7 +2174,7 @@ export function try_to_free_pages(
 export function try_to_free_mem_cgroup_pages(
 	memcg: mem_cgroup, nr_pages: number, gfp_mask: gfp_t, may_swap: boolean,
 ): number {
-	const sc = new scan_control();
+	const sc = scan_control_enter();
 
 	sc.nr_to_reclaim = Math.max(nr_pages, SWAP_CLUSTER_MAX);
 	sc.gfp_mask = (current_gfp_context(gfp_mask) & GFP_RECLAIM_MASK) |
@@ -2167,6 +2198,7 @@ export function try_to_free_mem_cgroup_pages(
 	memalloc_noreclaim_restore(noreclaim_flag);
 	trace_mm_vmscan_memcg_reclaim_end(nr_reclaimed);
 	set_task_reclaim_state(current(), false);
+	scan_control_leave();
 
 	return nr_reclaimed;
 }
@@ -2282,7 +2314,7 @@ function kswapd_shrink_node(pgdat: pglist_data, sc: scan_control): boolean {
 function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: number): number {
 	const task = current();
 	const zone_boosts = new Int32Array(MAX_NR_ZONES);
-	const sc = new scan_control();
+	const sc = scan_control_enter();
 
 	sc.gfp_mask = GFP_KERNEL;
 	sc.order = order;
@@ -2390,6 +2422,7 @@ function balance_pgdat(pgdat: pglist_data, order: number, highest_zoneidx: numbe
 
 	snapshot_refaults(0 as mem_cgroup, pgdat);
 	set_task_reclaim_state(task, false);
+	scan_control_leave();
 
 	return sc.order;
 }
