@@ -5,7 +5,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
@@ -36,6 +35,10 @@ const Ki = 1024, Mi = Ki * Ki;
 
 /* A machine has room for 4 GiB: a Mi of pages and what the machine needs are two rounds of half. */
 const ROUNDS = 2, ROUND_PAGES = Mi / ROUNDS;
+/* Until the compiler has done its work. */
+const WARM_UP_PAGES = 64 * Ki;
+/* More mappings lie further apart in the caches; a walk that is not linear would be ten times. */
+const LINEAR = 2;
 
 /* With files and swap on devices that cost it no RAM, and no trace: as the kernel is measured. */
 function bareMachine(): Machine {
@@ -211,42 +214,113 @@ function scan(nrPages: number): Scan {
 function referenced(n: number): number {
 	const machine = boot({ ram: GiB, swap: 0, events: [], stepBudget: 0 });
 	const memfd = machine.memfd('f', 1);
-	const entries: number[] = [];
+	const entries = new Int32Array(n);
 	let page = 0 as page;
 
 	for (let i = 0; i < n; i++) {
 		const task = machine.task(`t${i}`);
 		const map = task.mmap({ memfd, pages: 1, prot: 'r', shared: true });
+		const { start } = map;
 		task.read(map);
 		page = machine.pfn(map) as page;
-		entries.push(pte_offset_map(pmd_offset(pud_offset(pgd_offset_pgd(
-			mms.pgd[tasks.mm[task.row]], map.start), map.start), map.start), map.start));
+		entries[i] = pte_offset_map(pmd_offset(pud_offset(pgd_offset_pgd(
+			mms.pgd[tasks.mm[task.row]], start), start), start), start);
 	}
 	const vm_flags: out<number> = { v: 0 };
+	const walks = Math.ceil(100_000 / n);
+	const use = (): void => {
+		for (let i = 0; i < n; i++)
+			ram[entries[i]!]! |= _PAGE_ACCESSED;
+	};
 	const times: number[] = [];
-	const walks = Math.ceil(20_000 / n);
-	for (let round = -20; round < 40; round++) {
-		let ns = 0, found = 0;
-		for (let walk = 0; walk < walks; walk++) {
-			for (const entry of entries)
-				ram[entry]! |= _PAGE_ACCESSED;
-			const start = performance.now();
-			found += page_referenced(page, 0, 0 as mem_cgroup, vm_flags);
-			ns += (performance.now() - start) * 1e6;
-		}
+	for (let round = -4; round < 8; round++) {
+		let found = 0;
+		const uses = cpuNs(() => {
+			for (let walk = 0; walk < walks; walk++)
+				use();
+		});
+		const both = cpuNs(() => {
+			for (let walk = 0; walk < walks; walk++) {
+				use();
+				found += page_referenced(page, 0, 0 as mem_cgroup, vm_flags);
+			}
+		});
 		if (found !== n * walks)
 			throw new Error(`${found / walks} of ${n} mappings were found used`);
 		if (round >= 0)
-			times.push(ns / walks / n);
+			times.push((both - uses) / walks / n);
 	}
 	return median(times);
 }
-if (process.argv[2] === 'scan')
-	console.log([4, 64, 512].map((n) => [n, scan(n * Ki)]));
-else if (process.argv[2] === 'ref')
-	console.log([10, 100, 1000].map((n) => [n, referenced(n)]));
-else
-for (const kind of kinds)
-	if (process.argv[2] === kind.native)
-		for (const n of process.argv.slice(3).map(Number))
-			console.log(kind.name, n, reclaim(kind, n * Ki));
+
+/* The kernel's program, compiled; or why there is none. */
+function nativeProgram(folder: string): { path: string } | { why: string } {
+	const source = fileURLToPath(new URL('../../bench/native/reclaim.c', import.meta.url));
+	const path = join(folder, 'reclaim');
+	const { status, error, stderr } = spawnSync('gcc', ['-O2', '-o', path, source]);
+
+	if (error)
+		return { why: 'no gcc' };
+	return status === 0 ? { path } : { why: `gcc: ${stderr}` };
+}
+
+interface Reclaims {
+	readonly ratios: readonly Row[];
+	readonly quantities: readonly Quantity[];
+	/** What the machine's own kernel could not be asked, and why. */
+	readonly skipped: readonly string[];
+}
+
+function againstNative(ratios: Row[], skipped: string[]): void {
+	/* Not in the folder of temporary files, which may itself be in memory. */
+	const folder = mkdtempSync(fileURLToPath(new URL('native-', import.meta.url)));
+
+	try {
+		const program = nativeProgram(folder);
+		for (const kind of kinds) {
+			const native = 'why' in program ? undefined
+				: spawnSync(program.path, [kind.native, `${Mi}`, folder],
+					{ encoding: 'utf8' });
+			if (!native || native.status !== 0) {
+				const why = 'why' in program ? program.why : native!.stdout.trim();
+				skipped.push(`${kind.name}: ${why}`);
+				continue;
+			}
+			const [gone, ns] = native.stdout.split(' ').map(Number) as [number, number];
+			reclaim(kind, WARM_UP_PAGES);
+			const ours = Array.from({ length: ROUNDS },
+				() => reclaim(kind, ROUND_PAGES).ns);
+			const nsTask = ours.reduce((a, b) => a + b) / ROUNDS, nsBase = ns / gone;
+			ratios.push({ name: `${kind.name}, 1 Mi`, nsTask, nsBase,
+				ratio: nsTask / nsBase, bound: 1 });
+		}
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+}
+
+/** All rows about reclaim; times are those of this process, and of the native one. */
+export function reclaimRows(): Reclaims {
+	const ratios: Row[] = [], skipped: string[] = [];
+	const few = referenced(100), many = referenced(1000);
+	const sizes = [4 * Ki, 64 * Ki, ROUND_PAGES * 3 / 2].map((n) => ({ n, ...scan(n) }));
+	const small = sizes[0]!;
+
+	for (const { n, ns, sweepNs } of sizes.slice(1)) {
+		const grows = ns - small.ns, sweepGrows = sweepNs - small.sweepNs;
+		ratios.push({
+			name: `growth from 4 Ki to ${n / Ki} Ki pages`, bound: 1,
+			nsTask: grows, nsBase: sweepGrows,
+			ratio: (ns / small.ns) / (sweepNs / small.sweepNs),
+		});
+	}
+	againstNative(ratios, skipped);
+	return { ratios, skipped, quantities: [
+		{ name: 'page_referenced() of 1,000 mappings', unit: 'ns a mapping', bound: 60,
+			value: many },
+		{ name: 'the same, against 100 mappings', unit: 'times', bound: LINEAR,
+			value: many / few, note: `${few.toFixed(0)} ns a mapping of 100` },
+		{ name: 'heap growth of a Mi of scanned pages', unit: 'KB', bound: 100,
+			value: Math.max(...sizes.map((s) => s.heapKB)) },
+	] };
+}

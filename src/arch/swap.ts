@@ -17,7 +17,7 @@
  *	F userfaultfd write-protection, SD soft dirty. Bits 8 and 7 are 0, else it were present
  *	(PROT_NONE). The offset is inverted so that the entry names no cacheable memory (L1TF).
  */
-import { VM_BUG_ON } from '../lib/bug.ts';
+import { BUG } from '../lib/bug.ts';
 import { pte_none, pte_present } from './pgtable.ts';
 import { _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, type pte_t } from './pgtable_types.ts';
 
@@ -73,7 +73,8 @@ export function pte_to_swp_entry(lo: pte_t, hi: number): swp_entry_t {
 export function swp_entry_to_pte_lo(entry: swp_entry_t): pte_t {
 	const offset = swp_offset(entry);
 
-	VM_BUG_ON(offset > LARGEST_OFFSET, `swap offset ${offset}: its entry would look empty`);
+	if (offset > LARGEST_OFFSET)
+		BUG(`swap offset ${offset}: its entry would look empty`);
 	return ~offset << SWP_OFFSET_FIRST_BIT;
 }
 /** High word of it. @ported v5.10 include/linux/swapops.h:swp_entry_to_pte() */

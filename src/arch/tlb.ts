@@ -13,7 +13,7 @@
  *
  * The mm of kernel threads, init_mm, is 0. Its top table is frame 0, which is empty.
  */
-import { VM_BUG_ON, WARN_ON_ONCE } from '../lib/bug.ts';
+import { BUG, VM_BUG_ON, WARN_ON_ONCE } from '../lib/bug.ts';
 import { array, f64, global_f64, global_s32, nr_rows, s32, struct, u8, use_rows }
 	from '../lib/struct.ts';
 import { trace_cpu } from '../lib/trace.ts';
@@ -83,7 +83,8 @@ export const tlb_single_page_flush_ceiling = global_s32('tlb_single_page_flush_c
 
 /** The PCID of an ASID; 0 is for those who know of none. @ported v5.10 static */
 function kern_pcid(asid: number): number {
-	VM_BUG_ON(asid >= TLB_NR_DYN_ASIDS, `ASID ${asid}`);
+	if (asid >= TLB_NR_DYN_ASIDS)
+		BUG(`ASID ${asid}`);
 	return asid + 1;
 }
 

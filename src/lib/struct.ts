@@ -5,7 +5,7 @@
  */
 import { carve, namePart, RAM_BYTES_MAX, type Column, type ColumnConstructor, type ValueFormat }
 	from './arena.ts';
-import { BUG, VM_BUG_ON } from './bug.ts';
+import { BUG } from './bug.ts';
 
 declare const tag: unique symbol;
 /** A pointer to a struct S: its row number; 0 is NULL. */
@@ -212,7 +212,8 @@ export function* live<P extends number>(
 
 /** Take rows 0 to n-1 into use as a C array (zone tables, struct page), never freed. */
 export function use_rows({ table }: { readonly table: Table }, n: number): void {
-	VM_BUG_ON(n > table.rows, `${table.name}: ${n} rows wanted, ${table.rows} carved`);
+	if (n > table.rows)
+		BUG(`${table.name}: ${n} rows wanted, ${table.rows} carved`);
 	if (n > rows_used[table.id]!)
 		rows_used[table.id] = n;
 }
@@ -247,7 +248,8 @@ export function kmem_cache_free<P extends number>(
 ): void {
 	const { id, columns, nodes } = table;
 
-	VM_BUG_ON(row <= 0 || table.live[row] !== 1, `${table.name}[${row}]: freed but not in use`);
+	if (row <= 0 || table.live[row] !== 1)
+		BUG(`${table.name}[${row}]: freed but not in use`);
 	for (let i = 0; i < columns.length; i++) {
 		const { array, width } = columns[i]!;
 		array.fill(0, row * width, (row + 1) * width);

@@ -8,7 +8,7 @@
  * (row * 4), 1 a value (v * 4 + 1, v < 2^50), 2 a node (internal). 0 is no entry.
  * The xarray of an address_space has the address_space's row.
  */
-import { VM_BUG_ON } from './bug.ts';
+import { BUG } from './bug.ts';
 import { INIT_LIST_HEAD } from './list.ts';
 import { array, f64, kmem_cache_free, kmem_cache_zalloc, list, nr_rows, s32, struct, to, u8,
 	use_rows, type ptr } from './struct.ts';
@@ -248,7 +248,8 @@ function delete_node(xa: xarray, node: xa_node, update: XaUpdate | undefined): v
 export function xa_store(xa: number, index: number, e: entry, update?: XaUpdate): entry {
 	const x = xa as xarray;
 
-	VM_BUG_ON(index < 0 || index > XA_INDEX_MAX, `xarray index ${index} out of range`);
+	if (index < 0 || index > XA_INDEX_MAX)
+		BUG(`xarray index ${index} out of range`);
 	if (x >= nr_rows(xarrays))
 		use_rows(xarrays, x + 1);
 	const head = xa_head[x];

@@ -10,7 +10,7 @@
  * All sectors here are page-sized.
  */
 import { carve, copy_words, DISK_BYTES_MAX } from '../lib/arena.ts';
-import { BUG_ON, VM_BUG_ON } from '../lib/bug.ts';
+import { BUG, BUG_ON } from '../lib/bug.ts';
 import { EIO, ENOMEM, EOPNOTSUPP } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_add_tail, list_del, list_empty } from '../lib/list.ts';
 import { global_s32, kmem_cache_free, kmem_cache_zalloc, list, list_heads, s32, struct, to, u8,
@@ -139,8 +139,8 @@ export function bdev_has_rw_page(bdev: block_device): boolean {
  * @custom the place of brd_lookup_page()
  */
 function contents_at(bdev: block_device, sector: number): number {
-	VM_BUG_ON(sector < 0 || sector >= bdevs.size[bdev],
-		`page ${sector} lies beyond block device ${bdev}`);
+	if (sector < 0 || sector >= bdevs.size[bdev])
+		BUG(`page ${sector} lies beyond block device ${bdev}`);
 	const block = block_map[bdevs.map_base[bdev] + sector]!;
 
 	return block === 0 ? -1 : block << FRAME_WORDS_SHIFT;

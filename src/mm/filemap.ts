@@ -6,7 +6,7 @@
  * nobody changes the tree meanwhile.
  * Lock order modelled: mmap_lock > page lock > i_mmap_rwsem
  */
-import { BUG, BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
+import { BUG, BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
 import { EEXIST, EFAULT, EINTR, EIO, ENOEXEC, ENOMEM, ENOSPC } from '../lib/errno.ts';
 import type { out } from '../lib/struct.ts';
 import { xa_clear_mark, XA_ENOMEM, xa_find, XA_INDEX_MAX, xa_is_value, xa_load, xa_marked,
@@ -549,8 +549,8 @@ export function find_get_entry(mapping: address_space, index: number): number {
 
 	if (!entry || xa_is_value(entry))
 		return entry;
-	VM_BUG_ON(!page_cache_get_speculative(xa_to_page(entry)),
-		`the page cache has a page at ${index} that is free`);
+	if (!page_cache_get_speculative(xa_to_page(entry)))
+		BUG(`the page cache has a page at ${index} that is free`);
 	return entry;
 }
 

@@ -709,9 +709,12 @@ function __swap_info_get(entry: swp_entry_t): swap_info_struct {
 	if (!entry)
 		return NO_SI;
 	const p = swp_swap_info(entry);
-	VM_BUG_ON(!p, `swap_info_get: bad swap file entry ${entry}`);
-	VM_BUG_ON(!(si_flags[p] & SWP_USED), `swap_info_get: unused swap file entry ${entry}`);
-	VM_BUG_ON(swp_offset(entry) >= si_max[p], `swap_info_get: bad swap offset entry ${entry}`);
+	if (!p)
+		BUG(`swap_info_get: bad swap file entry ${entry}`);
+	if (!(si_flags[p] & SWP_USED))
+		BUG(`swap_info_get: unused swap file entry ${entry}`);
+	if (swp_offset(entry) >= si_max[p])
+		BUG(`swap_info_get: bad swap offset entry ${entry}`);
 	return p;
 }
 
@@ -721,8 +724,8 @@ function _swap_info_get(entry: swp_entry_t): swap_info_struct {
 
 	if (!p)
 		return p;
-	VM_BUG_ON(!swap_map[slot_base[p] + swp_offset(entry)],
-		`swap_info_get: unused swap offset entry ${entry}`);
+	if (!swap_map[slot_base[p] + swp_offset(entry)])
+		BUG(`swap_info_get: unused swap offset entry ${entry}`);
 	return p;
 }
 
@@ -735,7 +738,8 @@ function __swap_entry_free_locked(p: swap_info_struct, offset: number, usage: nu
 	count &= ~SWAP_HAS_CACHE;
 
 	if (usage === SWAP_HAS_CACHE) {
-		VM_BUG_ON(!has_cache, `swap slot ${offset} loses a cache reference it has not`);
+		if (!has_cache)
+			BUG(`swap slot ${offset} loses a cache reference it has not`);
 		has_cache = 0;
 	} else if (count === SWAP_MAP_SHMEM) {
 		count = 0;
@@ -746,7 +750,8 @@ function __swap_entry_free_locked(p: swap_info_struct, offset: number, usage: nu
 			else
 				count = SWAP_MAP_MAX;
 		} else {
-			VM_BUG_ON(count === 0, `swap slot ${offset} is freed once too often`);
+			if (count === 0)
+				BUG(`swap slot ${offset} is freed once too often`);
 			count--;
 		}
 	}
@@ -765,7 +770,8 @@ export function get_swap_device(entry: swp_entry_t): swap_info_struct {
 	if (!entry)
 		return NO_SI;
 	const si = swp_swap_info(entry);
-	VM_BUG_ON(!si, `get_swap_device: bad swap file entry ${entry}`);
+	if (!si)
+		BUG(`get_swap_device: bad swap file entry ${entry}`);
 	if (!(si_flags[si] & SWP_VALID))
 		return NO_SI;
 	if (swp_offset(entry) >= si_max[si])
@@ -791,7 +797,8 @@ function swap_entry_free(p: swap_info_struct, entry: swp_entry_t): void {
 	const offset = swp_offset(entry);
 	const at = slot_base[p] + offset;
 
-	VM_BUG_ON(swap_map[at] !== SWAP_HAS_CACHE, `swap slot ${offset} is freed while in use`);
+	if (swap_map[at] !== SWAP_HAS_CACHE)
+		BUG(`swap slot ${offset} is freed while in use`);
 	swap_map[at] = 0;
 	dec_cluster_info_page(p, clusters_of(p), offset);
 
