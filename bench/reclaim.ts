@@ -36,7 +36,7 @@ const Ki = 1024, Mi = Ki * Ki;
 /* A machine has room for 4 GiB: a Mi of pages and what the machine needs are two rounds of half. */
 const ROUNDS = 2, ROUND_PAGES = Mi / ROUNDS;
 /* Until the compiler has done its work. */
-const WARM_UP_PAGES = 64 * Ki;
+const WARM_UP_PAGES = 64 * Ki, WARM_UP_SCANS = 3;
 /* More mappings lie further apart in the caches; a walk that is not linear would be ten times. */
 const LINEAR = 2;
 
@@ -192,7 +192,8 @@ function scan(nrPages: number): Scan {
 			try_to_free_mem_cgroup_pages(memcg, 32, GFP_KERNEL, true);
 	});
 
-	shrink();
+	for (let i = 0; i < WARM_UP_SCANS; i++)
+		shrink();
 	collect();
 	const before = scanned(), heap = process.memoryUsage().heapUsed;
 	const ns = cpuNs(shrink);

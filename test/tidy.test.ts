@@ -20,6 +20,7 @@ const STATE_EXCEPTIONS: readonly StateException[] = [
 	{ file: 'src/lib/arena.ts', name: 'names', reason: layout },
 	{ file: 'src/lib/arena.ts', name: 'carved', reason: layout },
 	{ file: 'src/lib/arena.ts', name: 'regions', reason: layout },
+	{ file: 'src/lib/arena.ts', name: 'words', reason: 'a view of the arena itself' },
 	{ file: 'src/lib/snapshot.ts', name: 'hashed', reason: layout },
 	{ file: 'src/lib/struct.ts', name: 'tables', reason: layout },
 	{ file: 'src/lib/commits.ts', name: 'table', reason: 'the constant table of commits, ' +
