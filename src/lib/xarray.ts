@@ -342,6 +342,17 @@ export function xa_clear_mark(xa: number, index: number, mark: number): void {
 		xa_marks[xa as xarray] &= ~(1 << mark);
 }
 
+/** xas_init_marks(): the entry at `index` has no mark any more. */
+export function xa_init_marks(xa: number, index: number): void {
+	const node = xa_node_of(xa, index);
+
+	if (node)
+		for (let mark = 0; mark < XA_MARKS; mark++)
+			clear_up(node, index & XA_CHUNK_MASK, mark);
+	else if (index === 0 && !xa_is_node(xa_head[xa as xarray]))
+		xa_marks[xa as xarray] = 0;
+}
+
 export function xa_get_mark(xa: number, index: number, mark: number): boolean {
 	const node = xa_node_of(xa, index);
 

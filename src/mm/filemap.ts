@@ -9,7 +9,7 @@
 import { BUG, BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
 import { EEXIST, EFAULT, EINTR, EIO, ENOEXEC, ENOMEM, ENOSPC } from '../lib/errno.ts';
 import type { out } from '../lib/struct.ts';
-import { xa_clear_mark, XA_ENOMEM, xa_find, XA_INDEX_MAX, xa_is_value, xa_load, xa_marked,
+import { XA_ENOMEM, xa_find, XA_INDEX_MAX, xa_init_marks, xa_is_value, xa_load, xa_marked,
 	xa_mk_pointer, xa_store, type XaUpdate } from '../lib/xarray.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../arch/page.ts';
 import { a_ops_readpage, a_ops_write_begin, a_ops_write_end, has_readpage } from './a_ops.ts';
@@ -70,13 +70,6 @@ export function mapping_set_update(mapping: address_space): XaUpdate | undefined
 	return shmem_mapping(mapping) ? undefined : workingset_update_node as XaUpdate;
 }
 
-/** @custom lib/xarray.c:xas_init_marks(), of a slot that is not empty */
-function xas_init_marks(mapping: address_space, index: number): void {
-	xa_clear_mark(mapping, index, PAGECACHE_TAG_DIRTY);
-	xa_clear_mark(mapping, index, PAGECACHE_TAG_WRITEBACK);
-	xa_clear_mark(mapping, index, PAGECACHE_TAG_TOWRITE);
-}
-
 /** @ported v5.10 */
 function page_cache_delete(mapping: address_space, page: page, shadow: number): void {
 	const nr = PageHuge(page) ? 1 : compound_nr(page);
@@ -87,7 +80,7 @@ function page_cache_delete(mapping: address_space, page: page, shadow: number): 
 
 	xa_store(mapping, index, shadow, mapping_set_update(mapping));
 	if (shadow)
-		xas_init_marks(mapping, index);
+		xa_init_marks(mapping, index);
 
 	set_page_mapping(page, NULL);
 	/* page->index stays for who met the page before */

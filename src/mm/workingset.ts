@@ -61,7 +61,10 @@ function pack_shadow(
 	memcgid: number, pgdat: pglist_data, eviction: number, workingset: boolean,
 ): number {
 	VM_BUG_ON(memcgid >= IDS, 'a memcg ID does not fit a shadow entry');
-	eviction = Math.floor(eviction / (1 << bucket_order.v)) % EVICTIONS;
+	eviction = Math.floor(eviction / (1 << bucket_order.v));
+	/* the remainder of such numbers is a call */
+	if (eviction >= EVICTIONS)
+		eviction %= EVICTIONS;
 	eviction = eviction * IDS + memcgid;
 	eviction = eviction * NODES + pgdats.node_id[pgdat];
 	eviction = eviction * 2 + (workingset ? 1 : 0);
