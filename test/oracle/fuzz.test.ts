@@ -96,7 +96,7 @@ describe('shrinking', () => {
 });
 
 describe('a campaign', () => {
-	const base: CampaignOptions = { seed: 1, count: 12, statements: 25, judge: undefined,
+	const base: CampaignOptions = { seed: 1, count: 12, statements: [25, 25], judge: undefined,
 		kernels: [NOW], limit: 1 };
 
 	test('of the invariants alone finds nothing', async () => {
