@@ -300,12 +300,17 @@ export class Vm {
 				guest_addr[vcpu] = gpa;
 				guest_count[vcpu] = pages;
 				guest_access[vcpu] = access;
-				const r = kvm_vcpu_ioctl_run(vcpu, (at) => {
-					step();
-					touch(at, done);
-					done++;
-				});
-				guest_count[vcpu] = 0;
+				let r: number;
+				try {
+					r = kvm_vcpu_ioctl_run(vcpu, (at) => {
+						step();
+						touch(at, done);
+						done++;
+					});
+				} finally {
+					/* Not further out: who had to wait for the vCPU has no part in it. */
+					guest_count[vcpu] = 0;
+				}
 				if (r < 0 && !tasks.sigkill[current()])
 					throw new MachineError('KVM_RUN', -r);
 				const reason = kvm_vcpus.exit_reason[vcpu];
@@ -313,10 +318,7 @@ export class Vm {
 					throw new GuestExit(`${this.name}.${id}`, reason);
 			}, true);
 		} catch (error) {
-			guest_count[vcpu] = 0;
-			if (error instanceof BlockedError)
-				throw error.after(done);
-			throw error;
+			throw error instanceof BlockedError ? error.after(done) : error;
 		}
 	}
 
