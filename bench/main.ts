@@ -4,6 +4,7 @@
  * Exit status 1 if a bound is not met.
  */
 import { BATCH, addArchTasks, archBounds } from './arch.ts';
+import { KVM_BATCH, addKvmTasks, kvmBounds, kvmRows } from './kvm.ts';
 import { LRU_BATCH, addLruTasks, lruBounds } from './lru.ts';
 import { processRows, machineRows } from './machine.ts';
 import { measurePairs, type Quantity, type Row } from './pairs.ts';
@@ -11,8 +12,9 @@ import { measurePairs, type Quantity, type Row } from './pairs.ts';
 const ratios: Row[] = [
 	...await measurePairs(addArchTasks, archBounds, BATCH),
 	...await measurePairs(addLruTasks, lruBounds, LRU_BATCH),
+	...await measurePairs(addKvmTasks, kvmBounds, KVM_BATCH),
 ];
-const quantities: Quantity[] = [...machineRows(), ...processRows()];
+const quantities: Quantity[] = [...machineRows(), ...processRows(), ...kvmRows()];
 const met = ratios.every((r) => r.ratio <= r.bound) && quantities.every((q) => q.value <= q.bound);
 
 if (process.argv.includes('--json')) {
