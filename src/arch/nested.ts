@@ -171,8 +171,8 @@ function nested_exit(guest: guest_cpu, reason: number, code: number, address: nu
 	return 0;
 }
 
-/* Whether a present EPT entry makes a misconfiguration (28.2.3.1). */
-function ept_misconfigured(level: number, lo: number, hi: number): boolean {
+/** Whether a present EPT entry makes a misconfiguration (28.2.3.1). */
+export function ept_misconfigured(level: number, lo: number, hi: number): boolean {
 	const rwx = lo & VMX_EPT_RWX_MASK;
 
 	if (rwx === VMX_EPT_WRITABLE_MASK || rwx === 6 || rwx === VMX_EPT_EXECUTABLE_MASK ||

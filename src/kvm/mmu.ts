@@ -11,17 +11,18 @@
  * page->private.
  */
 import { FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
-import { X86_CR0_PG } from '../arch/mmu.ts';
-import { guest_cpus } from '../arch/nested.ts';
+import { X86_CR0_PG, entry_reserved } from '../arch/mmu.ts';
+import { NESTED_EPT, NESTED_EPT_AD, ept_misconfigured, guest_cpus } from '../arch/nested.ts';
 import { BUG, BUG_ON, VM_BUG_ON, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
 import { applied, KVM_DONT_SET_ACCESSED_DIRTY_BITS_FOR_ZERO_PAGE } from '../lib/commits.ts';
-import { EFAULT, EIO, ENOMEM, ENOSPC } from '../lib/errno.ts';
+import { EFAULT, EINVAL, EIO, ENOMEM, ENOSPC } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_add, list_del, list_empty, list_move } from '../lib/list.ts';
 import { point, scheduling_point } from '../lib/points.ts';
 import { list_head_enter, list_head_leave } from '../lib/stack.ts';
 import { kmem_cache_free, kmem_cache_zalloc, list_heads, type list_head, type out }
 	from '../lib/struct.ts';
 import { pte_pfn, pte_write } from '../arch/pgtable.ts';
+import { PFN_HI_MASK } from '../arch/pgtable_types.ts';
 import { __GFP_ZERO, GFP_KERNEL_ACCOUNT } from '../mm/gfp.ts';
 import { put_page } from '../mm/mm.ts';
 import { pages, type page, type pte_t } from '../mm/mm_types.ts';
@@ -1846,7 +1847,15 @@ function mmio_info_in_cache(vcpu: kvm_vcpu, addr: number, direct: boolean): bool
 
 const mmio_walk = new kvm_shadow_walk_iterator();
 
-/** @reduced reserved bits in entries that KVM made are found by the invariants */
+/** @custom __is_bad_mt_xwr() and __is_rsvd_bits_set() of mmu->shadow_zero_check */
+function is_reserved_spte(vcpu: kvm_vcpu, lo: number, hi: number, level: number): boolean {
+	const format = guest_cpus.format[vcpu];
+
+	return format === NESTED_EPT || format === NESTED_EPT_AD ? ept_misconfigured(level, lo, hi)
+		: entry_reserved(level, lo, hi, PFN_HI_MASK);
+}
+
+/** @reduced without a warning: entries that are reserved the invariants find */
 function handle_mmio_page_fault(vcpu: kvm_vcpu, addr: number, direct: boolean): number {
 	let lo = 0, hi = 0;
 	const it = mmio_walk;
@@ -1858,6 +1867,8 @@ function handle_mmio_page_fault(vcpu: kvm_vcpu, addr: number, direct: boolean): 
 		hi = ram[it.sptep + 1]!;
 		if (!is_shadow_present_pte(lo, hi))
 			break;
+		if (is_reserved_spte(vcpu, lo, hi, it.level))
+			return -EINVAL;
 	}
 	if (is_mmio_spte(hi)) {
 		const gfn = get_mmio_spte_gfn(lo), access = get_mmio_spte_access(lo);

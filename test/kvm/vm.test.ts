@@ -9,7 +9,11 @@ import { EXIT_EPT_MISCONFIG, EXIT_EPT_VIOLATION, EXIT_NONE, EXIT_NPF, EXIT_PF, N
 	NESTED_NPT, NTLB_D, NTLB_NX, NTLB_U, NTLB_W, guest_cpus, two_dimensional_walk,
 	type guest_cpu } from '../../src/arch/nested.ts';
 import { ram } from '../../src/arch/ram.ts';
-import { kvm_get_vcpu } from '../../src/kvm/kvm_host.ts';
+import { devices } from '../../src/kvm/device_pt.ts';
+import { kvm_get_vcpu, kvms } from '../../src/kvm/kvm_host.ts';
+import { MMU_NOTIFIERS_CORE, applyCommits } from '../../src/lib/commits.ts';
+import { nr_live } from '../../src/lib/struct.ts';
+import { mmu_interval_notifiers, mmu_notifiers } from '../../src/mm/mmu_notifier.ts';
 import { page_idle_bitmap_read, page_idle_bitmap_write } from '../../src/mm/page_idle.ts';
 import { generator } from '../../src/oracle/fuzz.ts';
 import { boot, subrange, type Machine, type Range, type Task } from '../../src/sim/machine.ts';
@@ -140,6 +144,36 @@ test("KVM's errno for bad slots", () => {
 	v.setMemoryRegion(base);
 	expect(() => v.setMemoryRegion({ ...base, flags: 2 })).toThrow('EINVAL');
 	expect(() => v.setMemoryRegion({ ...base, memory_size: 0x2000 })).toThrow('EINVAL');
+});
+
+/* An entry that KVM never makes: KVM_RUN fails, as handle_mmio_page_fault() has it. */
+test.each(['npt', 'ept', 'ept-noad'] as const)('a reserved bit in an SPTE (%s)', (format) => {
+	const { machine, v } = setup(format);
+	v.read(GPA, 4);
+	const leaf = new Reference(kvm_get_vcpu(v.row, 0)).entries(GPA).at(-1)!;
+	ram[leaf + 1]! ^= 1 << 10;
+	expect(() => v.read(GPA, 1, 1)).toThrow('KVM_RUN: EINVAL');
+	ram[leaf + 1]! ^= 1 << 10;
+	expect([...v.read(GPA, 1, 1)]).toEqual([3]);
+	machine.checkInvariants();
+});
+
+/* Without cddb8a5c14aa nobody can subscribe: -ENOSYS, and for devices 0. */
+test('what cannot subscribe leaves nothing behind', () => {
+	const { machine, q } = setup('npt');
+	const rows = (): number[] =>
+		[kvms, devices, mmu_notifiers, mmu_interval_notifiers].map(nr_live);
+	const before = rows();
+	applyCommits([MMU_NOTIFIERS_CORE]);
+	const c = machine.task('c');
+	expect(() => machine.vm('w', { task: c, format: 'npt' })).toThrow('ENOSYS');
+	for (const kind of ['sva', 'mirror', 'pin', 'zapper'] as const)
+		expect(() => machine.device('d', kind, c)).toThrow('ENOMEM');
+	expect(rows()).toEqual(before);
+	applyCommits([]);
+	machine.device('d', 'zapper', c);
+	q.exit();
+	machine.checkInvariants();
 });
 
 describe('devices', () => {
