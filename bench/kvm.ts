@@ -184,7 +184,6 @@ export function addKvmTasks(bench: Tasks): void {
 	nobody.write(n);
 	nobody.read(n);
 	const cpu = smp_processor_id();
-	const mm = tasks.mm[nobody.row], vma = find_vma(mm, n.start), ptep = follow_pte(mm, n.start)!;
 
 	bench.add('guest TLB hit', () => {
 		let sum = 0;
@@ -203,7 +202,8 @@ export function addKvmTasks(bench: Tasks): void {
 	bench.add('two-dimensional walk', () => {
 		let sum = 0;
 		for (let i = 0; i < KVM_BATCH; i++)
-			sum += two_dimensional_walk(vcpu, GPA + (i & WALK_PAGES - 1) * 4096, MMU_READ) >>> 12;
+			sum += two_dimensional_walk(vcpu, GPA + (i & WALK_PAGES - 1) * 4096,
+				MMU_READ) >>> 12;
 		return sum;
 	});
 	bench.add('two-dimensional walk by hand', () => {
@@ -304,8 +304,8 @@ function bulkRows(): Quantity[] {
 	});
 	const mm = tasks.mm[q.row], end = m.start + pages * 4096;
 	const entries = pages * GUESTS, aged: number[] = [], zapped: number[] = [];
-	const count = (): number => guests.reduce((sum, v) => sum + v.spteCounts(GPA, pages).accessed,
-		0);
+	const count = (): number =>
+		guests.reduce((sum, v) => sum + v.spteCounts(GPA, pages).accessed, 0);
 
 	for (let round = 0; round < BULK_ROUNDS; round++) {
 		for (let times = 0; times < BULK_ROUNDS; times++) {

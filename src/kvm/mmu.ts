@@ -557,7 +557,8 @@ export function rmap_get_first(rmap_head: kvm_rmap_head): sptep {
 
 /*
  * An iteration over a list:
- *	for (let at = rmap_begin(head), sptep; (sptep = rmap_at(head, at)) !== 0; at = rmap_next(at))
+ *	for (let at = rmap_begin(head), sptep; (sptep = rmap_at(head, at)) !== 0;
+ *		at = rmap_next(at))
  * Its place is an index of `sptes`, -1 where the list is an SPTE alone, 0 behind its end. Nothing
  * may be taken from the list meanwhile.
  */
@@ -573,7 +574,7 @@ export function rmap_at(rmap_head: kvm_rmap_head, at: number): sptep {
 	return at < 0 ? kvm_words[rmap_head]! : sptes[at]!;
 }
 
-/** @custom rmap_get_next() */
+/** @custom the iterator after rmap_get_next() */
 export function rmap_next(at: number): number {
 	if (at < 0)
 		return 0;

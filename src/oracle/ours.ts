@@ -69,7 +69,9 @@ export function runOurs(program: Program, kernel: Kernel, options: OwnRunOptions
 }
 
 /* Read all back; then run the program once more. */
-function endOf(program: Program, kernel: Kernel, { stepBudget }: OwnRunOptions, bytes: Bytes): void {
+function endOf(
+	program: Program, kernel: Kernel, { stepBudget }: OwnRunOptions, bytes: Bytes,
+): void {
 	const first = hash();
 
 	bytes.readBack();

@@ -48,7 +48,7 @@ function swapByte(entry: number): number {
 export class Contents {
 	/** Of the pages of all files of shmem, and of those that tasks have for themselves. */
 	readonly bytes = new Map<PageKey, number>();
-	/** By ownKey(), what a task sees of a file: shared memory, and private that it never wrote. */
+	/** By ownKey(), what a task sees of a file: shared memory, and private not written to. */
 	readonly ofFile = new Map<PageKey, PageKey>();
 	/** Of those, which are private. */
 	readonly unwritten = new Set<PageKey>();
@@ -91,9 +91,9 @@ export class Contents {
 			if (mapping && (shared || (!lo && !hi) || (pte_present(lo) &&
 				isPage(cached, pte_pfn(lo))))) {
 				if (pte_present(lo) && !isPage(cached, pte_pfn(lo)))
-					throw new InvariantError('bytes', `process ${pid} maps page ` +
-						`${pte_pfn(lo)} at 0x${at.toString(16)}, which is ` +
-						'not its file\'s');
+					throw new InvariantError('bytes', `process ${pid} has ` +
+						`at 0x${at.toString(16)} page ${pte_pfn(lo)}, ` +
+						'which its file has not');
 				this.ofFile.set(key, fileKey(mapping, index));
 				if (!shared)
 					this.unwritten.add(key);

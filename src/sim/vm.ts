@@ -308,7 +308,7 @@ export class Vm {
 						done++;
 					});
 				} finally {
-					/* Not further out: who had to wait for the vCPU has no part in it. */
+					/* Not for who has to wait for the vCPU: it runs another. */
 					guest_count[vcpu] = 0;
 				}
 				if (r < 0 && !tasks.sigkill[current()])

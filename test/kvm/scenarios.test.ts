@@ -219,7 +219,7 @@ t: exit
  * was. Both values must be there afterwards.
  */
 test.each(['npt', 'ept', 'ept-noad', 'shadow'])(
-	'a guest that is run while it runs waits, and takes nothing from the first (%s)', (format) => {
+	'a guest that is run while it runs waits (%s)', (format) => {
 		checkRun(`machine ram=64M swap=16M
 task q
 q: m = mmap anon 4 rw private

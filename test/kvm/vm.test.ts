@@ -280,7 +280,8 @@ class Reference {
 		const format = guest_cpus.format[this.#guest], ept = format !== NESTED_NPT;
 		const fault = ept ? EXIT_EPT_VIOLATION : EXIT_NPF;
 		const used: number[] = [];
-		let table = guest_cpus.root[this.#guest], lo = -1, w = true, x = true, ok = true, level = 4;
+		let table = guest_cpus.root[this.#guest], lo = -1, level = 4;
+		let w = true, x = true, ok = true;
 		for (; ; level--) {
 			const at = table * 1024 + Math.floor(gpa / 2 ** (3 + 9 * level)) % 512 * 2;
 			const hi = ram[at + 1]!, large = 2 ** (9 * (level - 1));
@@ -293,7 +294,8 @@ class Reference {
 			if ((hi & 0xfffff) !== 0 || (ept ? (lo & 3) === 2 || (lo & 7) === 4 ||
 				(leaf ? low !== 0 || [2, 3, 7].includes(type)
 					: (lo & (level === 4 ? 0xf8 : 0x78)) !== 0)
-				: (level === 4 && (lo & 0x80) !== 0) || (leaf && (low & ~0x1000) !== 0)))
+				: (level === 4 && (lo & 0x80) !== 0) ||
+					(leaf && (low & ~0x1000) !== 0)))
 				return this.#leave(ept ? EXIT_EPT_MISCONFIG : fault);
 			ok &&= ept ? (lo & 1) !== 0 : (lo & 4) !== 0;
 			w &&= (lo & 2) !== 0;
@@ -313,14 +315,16 @@ class Reference {
 			lo = this.#word(used.at(-1)!);
 		}
 		const size = 2 ** (9 * (level - 1));
-		return { frame: (lo >>> 12) - (lo >>> 12) % size + Math.floor(gpa / 4096) % size, w, x,
+		return { w, x,
+			frame: (lo >>> 12) - (lo >>> 12) % size + Math.floor(gpa / 4096) % size,
 			d: format === NESTED_EPT || (lo & (ept ? 0x200 : 0x40)) !== 0 };
 	}
 	/* The word to cache, 0 where the guest is left. */
 	walk(gva: number, access: number): number {
 		const kind = access & 3, plain = guest_cpus.format[this.#guest] === NESTED_EPT;
 		const used: [number, number][] = [];
-		let gpa = guest_cpus.cr3[this.#guest], w = true, u = true, x = true, lo = 0, level = 4;
+		let gpa = guest_cpus.cr3[this.#guest], lo = 0, level = 4;
+		let w = true, u = true, x = true;
 		for (; ; level--) {
 			const place = Math.floor(gpa / 4096) * 4096 +
 				Math.floor(gva / 2 ** (3 + 9 * level)) % 512 * 8;
@@ -330,7 +334,8 @@ class Reference {
 			const at = found.frame * 1024 + place % 4096 / 4, hi = ram[at + 1]!;
 			lo = this.#word(at);
 			const leaf = level === 1 || (level < 4 && (lo & 0x80) !== 0);
-			if (!(lo & 1) || (hi & 0xfffff) !== 0 || (level === 4 && (lo & 0x80) !== 0) ||
+			if (!(lo & 1) || (hi & 0xfffff) !== 0 ||
+				(level === 4 && (lo & 0x80) !== 0) ||
 				(leaf && ((lo >>> 12) % 2 ** (9 * (level - 1)) & ~1) !== 0))
 				return this.#leave(EXIT_PF) ?? 0;
 			w &&= (lo & 2) !== 0;
@@ -355,15 +360,18 @@ class Reference {
 		const guestDirty = (this.#word(used.at(-1)![0]) & 0x40) !== 0;
 		const size = 2 ** (12 + 9 * (level - 1));
 		const last = this.#nested(gpa - gpa % size + gva % size, kind);
-		return last ? last.frame << 12 | (last.w && w ? NTLB_W : 0) | (u ? NTLB_U : 0) |
-			(last.x && x ? 0 : NTLB_NX) | (last.d && guestDirty ? NTLB_D : 0) | 0x20 : 0;
+		if (!last)
+			return 0;
+		return last.frame << 12 | (last.w && w ? NTLB_W : 0) | (u ? NTLB_U : 0) |
+			(last.x && x ? 0 : NTLB_NX) | (last.d && guestDirty ? NTLB_D : 0) | 0x20;
 	}
 	/* Words of the entries that a walk of an address meets. */
 	entries(gva: number): number[] {
 		const at: number[] = [], frames = (gpa: number): number => {
 			let table = guest_cpus.root[this.#guest];
 			for (let level = 4; level > 0; level--) {
-				at.push(table * 1024 + Math.floor(gpa / 2 ** (3 + 9 * level)) % 512 * 2);
+				at.push(table * 1024 +
+					Math.floor(gpa / 2 ** (3 + 9 * level)) % 512 * 2);
 				table = ram[at.at(-1)!]! >>> 12;
 			}
 			return table;
@@ -390,7 +398,7 @@ test.each(['npt', 'ept', 'ept-noad'] as const)(
 			const kept = new Map<number, number>();
 			/* None, one or two of the 24; every other time one of the leaf's. */
 			for (let n = below(3); n > 0; n--) {
-				const at = (below(2) ? entries.at(-1)! : entries[below(entries.length)]!) +
+				const at = entries.at(below(2) ? -1 : below(entries.length))! +
 					(below(4) ? 0 : 1);
 				kept.set(at, kept.get(at) ?? ram[at]!);
 				ram[at]! ^= 1 << below(32);
@@ -402,7 +410,8 @@ test.each(['npt', 'ept', 'ept-noad'] as const)(
 			const got = two_dimensional_walk(vcpu, gva, access);
 			const what = { i, gva, access, set: [...reference.set.keys()].map((at) =>
 				[at, ram[at]]) };
-			expect({ ...what, got, exit: guest_cpus.exit_reason[vcpu] }).toEqual({ ...what,
+			const exit = guest_cpus.exit_reason[vcpu];
+			expect({ ...what, got, exit }).toEqual({ ...what,
 				set: [...reference.set], got: wanted, exit: reference.exit });
 			met.add(reference.exit);
 			for (const [at, word] of kept)
