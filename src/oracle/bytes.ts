@@ -14,7 +14,7 @@ import { find_vma } from '../mm/mmap.ts';
 import { Contents, ownKey, type PageKey } from '../sim/contents.ts';
 import { deviceOf } from '../sim/device_ops.ts';
 import { DEVICE_VM, findDevice, sim_devices } from '../sim/devices.ts';
-import { GuestExit, MachineError } from '../sim/errors.ts';
+import { MachineError, StepBudgetError } from '../sim/errors.ts';
 import { InvariantError } from '../sim/invariants.ts';
 import type { RangeRef, Statement } from '../sim/litmus/ast.ts';
 import type { Observation, Runner } from '../sim/litmus/runner.ts';
@@ -216,8 +216,13 @@ export class Bytes {
 		const own = ownKey(pid, address);
 
 		for (const key of this.#keys(pid, address, before)) {
+			/*
+			 * Where fork shares a page that is clean, since its swap slot was given back,
+			 * v5.10 takes the advice of one for all: it is gone for the other too.
+			 */
 			if (advice === 'free' && key === own)
-				effects.freed.add(key);
+				for (const sharer of this.#names.pids)
+					effects.freed.add(ownKey(sharer, address));
 			if ((advice === 'dontneed' && key === own) || advice === 'remove')
 				effects.may(key, 0);
 		}
@@ -319,8 +324,8 @@ export class Bytes {
 			try {
 				body();
 			} catch (error) {
-				/* Gone, or not to be reached: what the program has made of it. */
-				if (!(error instanceof MachineError || error instanceof GuestExit))
+				/* Gone, not to be reached, no memory: what the program has made of it. */
+				if (!(error instanceof MachineError || error instanceof StepBudgetError))
 					throw error;
 			}
 		};
