@@ -217,8 +217,8 @@ export class Bytes {
 
 		for (const key of this.#keys(pid, address, before)) {
 			/*
-			 * Where fork shares a page that is clean, since its swap slot was given back,
-			 * v5.10 takes the advice of one for all: it is gone for the other too.
+			 * Where fork shares a clean page without a swap slot, v5.10 takes the
+			 * advice of one for all: it is gone for the other too.
 			 */
 			if (advice === 'free' && key === own)
 				for (const sharer of this.#names.pids)
@@ -324,8 +324,9 @@ export class Bytes {
 			try {
 				body();
 			} catch (error) {
-				/* Gone, not to be reached, no memory: what the program has made of it. */
-				if (!(error instanceof MachineError || error instanceof StepBudgetError))
+				/* Gone, not to be reached, no memory: so the program has it. */
+				if (!(error instanceof MachineError ||
+				    error instanceof StepBudgetError))
 					throw error;
 			}
 		};

@@ -166,6 +166,7 @@ drain
 		for (const pfn of frames)
 			if ((pfn === mapped) === (page === 0))
 				ram[pfn * 1024] = 8;
-		expect(() => bytes.check([])).toThrow(/bytes: 0x[0-9a-f]+ of process \d+ is 8, but was 7/);
+		expect(() => bytes.check([]))
+			.toThrow(/bytes: 0x[0-9a-f]+ of process \d+ is 8, but was 7/);
 	}
 });
