@@ -4,6 +4,7 @@
  * Exit status 1 if a bound is not met.
  */
 import { BATCH, addArchTasks, archBounds } from './arch.ts';
+import { KVM_BATCH, addKvmTasks, kvmBounds, kvmRows } from './kvm.ts';
 import { LRU_BATCH, addLruTasks, lruBounds } from './lru.ts';
 import { processRows, machineRows } from './machine.ts';
 import { measurePairs, type Quantity, type Row } from './pairs.ts';
@@ -12,8 +13,9 @@ import { reclaimRows } from './reclaim.ts';
 const pairs: Row[] = [
 	...await measurePairs(addArchTasks, archBounds, BATCH),
 	...await measurePairs(addLruTasks, lruBounds, LRU_BATCH),
+	...await measurePairs(addKvmTasks, kvmBounds, KVM_BATCH),
 ];
-const machine: Quantity[] = [...machineRows(), ...processRows()];
+const machine: Quantity[] = [...machineRows(), ...processRows(), ...kvmRows()];
 /* Last, as it leaves the process with gigabytes. */
 const reclaim = reclaimRows();
 const ratios = [...pairs, ...reclaim.ratios];

@@ -33,7 +33,7 @@ import { entry_reserved, EFER_LMA, EFER_NX, mmu_cpus, MMU_FETCH, MMU_WRITE, NR_C
 	X86_PF_INSTR, X86_PF_PROT, X86_PF_RSVD, X86_PF_USER, X86_PF_WRITE } from './mmu.ts';
 import { _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PSE, _PAGE_RW, _PAGE_USER, NX_HI,
 	PFN_HI_MASK } from './pgtable_types.ts';
-import { ram } from './ram.ts';
+import { ram, ram_hi } from './ram.ts';
 
 /** A virtual CPU's state in the processor: what a VMCS or VMCB holds. */
 export type guest_cpu = ptr<'guest_cpu'>;
@@ -171,8 +171,8 @@ function nested_exit(guest: guest_cpu, reason: number, code: number, address: nu
 	return 0;
 }
 
-/* Whether a present EPT entry makes a misconfiguration (28.2.3.1). */
-function ept_misconfigured(level: number, lo: number, hi: number): boolean {
+/** Whether a present EPT entry makes a misconfiguration (28.2.3.1). */
+export function ept_misconfigured(level: number, lo: number, hi: number): boolean {
 	const rwx = lo & VMX_EPT_RWX_MASK;
 
 	if (rwx === VMX_EPT_WRITABLE_MASK || rwx === 6 || rwx === VMX_EPT_EXECUTABLE_MASK ||
@@ -358,8 +358,80 @@ function mark_guest_entry(
 /**
  * The two-dimensional walk of a long-mode guest: up to 24 references. Returns the word to cache,
  * or 0 with the exit noted.
+ *
+ * Here the common case: a read or write, all in order, the tables in use. One loop, so that it
+ * stays in one function: five nested walks, of the guest's four tables and of the address itself,
+ * all below 4 GiB. An entry that is not present names some frame, reading which does no harm. What
+ * is set by the time that another case shows, is what that sets first.
  */
-function two_dimensional_walk(guest: guest_cpu, gva: number, access: number): number {
+export function two_dimensional_walk(guest: guest_cpu, gva: number, access: number): number {
+	const npt = format[guest] === NESTED_NPT, ad = format[guest] !== NESTED_EPT;
+	const lo = gva | 0, hi = Math.floor(gva * 2 ** -30) | 0, guest_top = cr3[guest];
+	const top = root[guest] << 10, accessed = npt ? _PAGE_ACCESSED : VMX_EPT_ACCESS_BIT;
+	/* A table: all rights, A (but EPT without A/D); no S, in EPT nothing of bits 7:3. */
+	const table = npt ? 0x27 : ad ? 0x107 : 7, judged = npt ? 0xa7 : ad ? 0x1ff : 0xff;
+	/* A leaf: P and U; in EPT R and memory type 6. If it is written, W too, and D. */
+	const leaf = npt ? 5 : 0x31, leaf_judged = npt ? 5 : 0x39;
+	const writes = access & 3;
+	let write = ad ? 2 : 0, mark = ad ? accessed * 3 : 0;
+	let gpa = guest_top & ~0xfff | hi >>> 6 & 0xff8, next = hi & 0x1ff;
+	let all = -1, any_hi = 0, present = 0xa1, entry = 0;
+
+	if (writes === MMU_FETCH || guest_top >= 2 ** 32)
+		return two_dimensional_walk_by_level(guest, gva, access);
+	for (let level = 4; ; level--) {
+		const e4 = ram[top]!;
+		const p3 = e4 >>> 12 << 10 | gpa >>> 29 & 6, e3 = ram[p3]!;
+		const p2 = e3 >>> 12 << 10 | gpa >>> 20 & 0x3fe, e2 = ram[p2]!;
+		const p1 = e2 >>> 12 << 10 | gpa >>> 11 & 0x3fe, e1 = ram[p1]!;
+		const high = ram_hi[top]! | ram_hi[p3]! | ram_hi[p2]! | ram_hi[p1]!;
+
+		if (((e4 ^ table | e3 ^ table | e2 ^ table) & judged | high & PFN_HI_MASK |
+		    (e1 ^ (leaf | write)) & (leaf_judged | write)) !== 0)
+			break;
+		const marked = e1 | mark;
+		if (marked !== e1)
+			ram[p1] = marked;
+		if (level === 0) {
+			const nx = npt ? high >>> 31 << 2 : ~e1 & NTLB_NX;
+			const dirty = npt ? marked >>> 3 : ad ? marked >>> 6 : NTLB_D;
+
+			return marked & ~0xfff | marked >>> 1 & all >>> 1 & NTLB_W |
+				all >>> 1 & NTLB_U | nx | any_hi >>> 31 << 2 |
+				dirty & entry >>> 3 & NTLB_D | NTLB_VALID;
+		}
+
+		/* The guest's own: P, A, no S in a table; of the last also D if it is written. */
+		const at = e1 >>> 12 << 10 | gpa >>> 2 & 0x3ff;
+		entry = ram[at]!;
+		if (((entry ^ 0x21) & present | ram_hi[at]! & PFN_HI_MASK) !== 0)
+			break;
+		all &= entry;
+		any_hi |= ram_hi[at]!;
+		gpa = entry & ~0xfff | next << 3;
+		if (level === 4) {
+			next = lo >>> 21 & 0x1ff;
+		} else if (level === 3) {
+			next = lo >>> 12 & 0x1ff;
+		} else if (level === 2) {
+			present = 0x21;
+		} else {
+			const need = (access & 4) | writes << 1;
+
+			if ((all & need) !== need || (entry & writes << 6) !== writes << 6)
+				break;
+			gpa = entry & ~0xfff;
+			write = writes << 1;
+			mark = ad ? accessed | accessed << 1 & -writes : 0;
+		}
+	}
+	return two_dimensional_walk_by_level(guest, gva, access);
+}
+
+/* The whole two-dimensional walk, a table at a time. */
+function two_dimensional_walk_by_level(
+	guest: guest_cpu, gva: number, access: number,
+): number {
 	const lo = gva | 0, hi = Math.floor(gva * 2 ** -32) | 0;
 	const table_access = format[guest] === NESTED_EPT ? 0 : MMU_WRITE;
 	const kind = access & 3;
@@ -505,20 +577,6 @@ function shadow_walk(guest: guest_cpu, gva: number, access: number): number {
 		ram[used[level]!]! >>> 3 & NTLB_D | NTLB_VALID;
 }
 
-/** The walk of one access of a guest: the word to cache, or 0 with the exit noted. */
-export function guest_walk(guest: guest_cpu, gva: number, access: number): number {
-	if (format[guest] === NESTED_NONE)
-		return shadow_walk(guest, gva, access);
-	if (!(cr0[guest] & X86_CR0_PG))
-		return nested_walk(guest, gva, access & 3, true, gva);
-	VM_BUG_ON(!(efer[guest] & EFER_LMA), 'a guest pages that is not in long mode');
-	return two_dimensional_walk(guest, gva, access);
-}
-
-/* What a cached word must have for each kind of access, by MMU_*; NX is turned round. */
-const NEEDS: readonly number[] = [0, NTLB_W | NTLB_D, NTLB_NX, 0, NTLB_U,
-	NTLB_U | NTLB_W | NTLB_D, NTLB_U | NTLB_NX, NTLB_U];
-
 /**
  * Translate for one access of a guest, with all that the hardware does on the way.
  * @param cpu whose TLB
@@ -532,12 +590,14 @@ export function guest_translate(
 	const lo = gva | 0;
 	const tag = Math.floor(gva / 4096) + tag_base[guest];
 	let slot = (cpu << SLOTS_SHIFT) + ((lo >>> 12 & SETS - 1) << WAYS_SHIFT);
+	/* What the word must have, NX turned round: W and D of a write, X of a fetch, U. */
+	const need = (access & MMU_WRITE) * (NTLB_W | NTLB_D) | (access & MMU_FETCH) << 1 |
+		access >>> 1 & NTLB_U;
 
 	for (const end = slot + WAYS; slot < end; slot++) {
 		if (ntlb_tag[slot] !== tag)
 			continue;
 		const word = ntlb_word[slot]!;
-		const need = NEEDS[access]!;
 		if (((word ^ NTLB_NX) & need) !== need)
 			break;
 		ntlb_events[cpu * EVENTS]!++;
@@ -546,6 +606,10 @@ export function guest_translate(
 	return guest_translate_slowly(cpu, guest, gva, access);
 }
 
+/*
+ * guest_translate() of what is not cached: walk and fill. In one piece, and so too long for the
+ * compiler to make it part of every access.
+ */
 function guest_translate_slowly(
 	cpu: number, guest: guest_cpu, gva: number, access: number,
 ): number {
@@ -554,14 +618,25 @@ function guest_translate_slowly(
 	const tag = Math.floor(gva / 4096) + tag_base[guest];
 	const set = (gva | 0) >>> 12 & SETS - 1;
 	const first = (cpu << SLOTS_SHIFT) + (set << WAYS_SHIFT);
-	const word = guest_walk(guest, gva, access);
+	let word: number;
 
+	if (format[guest] === NESTED_NONE) {
+		word = shadow_walk(guest, gva, access);
+	} else if (!(cr0[guest] & X86_CR0_PG)) {
+		word = nested_walk(guest, gva, access & 3, true, gva);
+	} else {
+		VM_BUG_ON(!(efer[guest] & EFER_LMA), 'a guest pages that is not in long mode');
+		word = two_dimensional_walk(guest, gva, access);
+	}
 	ntlb_events[cpu * EVENTS + 1]!++;
 	if (!word) {
 		/* A fault drops what is cached for the address (28.3.3.1). */
-		for (let slot = first; slot < first + WAYS; slot++)
-			if (ntlb_tag[slot] === tag)
-				clear(slot);
+		for (let slot = first; slot < first + WAYS; slot++) {
+			if (ntlb_tag[slot] !== tag)
+				continue;
+			ntlb_tag[slot] = 0;
+			ntlb_word[slot] = 0;
+		}
 		return -1;
 	}
 	let at = -1;

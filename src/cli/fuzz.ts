@@ -32,6 +32,18 @@ function numberOf(
 	return n;
 }
 
+/* `60`, or `5..200`: from so many to so many. */
+function lengths(text: string): [number, number] {
+	const [least = '', most = least, ...more] = text.split('..');
+	const number = (one: string): number => numberOf('statements', one, STATEMENTS, 1,
+		STATEMENTS_MAX);
+
+	if (more.length || number(least) > number(most))
+		throw new UsageError(
+			`fuzz: --statements ${text}: expected a number, or two as in 5..200`);
+	return [number(least), number(most)];
+}
+
 /* Whom to hold which kernels against: a real kernel, the first of several, or nobody. */
 async function sides(
 	options: Parameters<typeof findJudge>[1] & { readonly kernel: readonly string[] },
@@ -84,8 +96,7 @@ export async function fuzz(words: readonly string[]): Promise<number> {
 	const { operands, options } = parseArguments('fuzz', OPTIONS, words);
 	const seed = numberOf('seed', options.seed, SEED, 0, SEED_MAX);
 	const count = numberOf('count', options.count, COUNT, 1, COUNT_MAX);
-	const statements = numberOf('statements', options.statements, STATEMENTS, 1,
-		STATEMENTS_MAX);
+	const statements = lengths(options.statements ?? `${STATEMENTS}`);
 	const limit = numberOf('limit', options.limit, LIMIT, 0, COUNT_MAX);
 	const folder = options.dir ?? '.';
 
@@ -95,9 +106,10 @@ export async function fuzz(words: readonly string[]): Promise<number> {
 	if (!existsSync(folder))
 		throw new UsageError(`fuzz: --dir ${folder}: no such folder`);
 	const { judge, kernels } = await sides(options);
+	const vms = options.vms ?? false;
 	/* Another run makes the same program, whatever it was shrunk to. */
 	const again = (one: number): string => [`vmmu fuzz --seed ${one} --count 1`,
-		`--statements ${statements}`, ...(options.vms ? ['--vms'] : []),
+		`--statements ${[...new Set(statements)].join('..')}`, ...(vms ? ['--vms'] : []),
 		...(['on', 'bzimage', 'modules', 'append'] as const).flatMap((name) =>
 			options[name] === undefined ? []
 				: [`--${name} ${shellWord(options[name])}`]),
@@ -106,7 +118,7 @@ export async function fuzz(words: readonly string[]): Promise<number> {
 	const lines: string[] = [];
 
 	const found = await withProgress((onProgress) => fuzzCampaign({
-		seed, count, statements, vms: options.vms, judge, kernels, limit, onProgress,
+		seed, count, statements, vms, judge, kernels, limit, onProgress,
 		real: options.append === undefined ? {} : { append: options.append },
 		onFinding(finding) {
 			const { program, first, shrunk, undetermined } = finding;

@@ -182,14 +182,17 @@ ${JUDGE}
 usage: vmmu fuzz [OPTION]...
 
 Run random litmus programs: against a real kernel, or of several emulated kernels the others against
-the first, or of one the invariants alone, after every statement. A program that differs is shrunk
+the first. Or, on one, by themselves: the invariants after every statement, that no byte is lost, by
+reading all back too, and that a second run ends in the same state. A program that differs is shrunk
 and written to DIR/fuzz-SEED.litmus, with what each showed as a comment. The same seed gives the
 same programs. Exit status 1 if any differs.
 
   --seed S          of the first program, default 1; the next has S + 1
   --count N         how many programs, default 100
-  --statements N    of each, without those that set it up and that look; default 60
-  --vms             with virtual machines: npt and shadow on a real kernel, all kinds else
+  --statements N    of each, without those that set it up and that look; default 60; 5..200: from
+                    5 to 200
+  --vms             with virtual machines: npt and shadow on a real kernel, without one all kinds,
+                    mirrors, pins and other devices, and hooks
   --limit N         shrink at most so many, default 10; 0: none, but write them
   --dir DIR         where to, default .
   --kernel KERNEL   an emulated kernel; can be given several times
@@ -198,6 +201,7 @@ ${JUDGE}
 
   vmmu fuzz --seed 1 --count 500 --on 5.10
   vmmu fuzz --kernel v5.10 --kernel v5.10.4 --limit 1
+  vmmu fuzz --count 10000 --statements 5..200 --vms
 `,
 	'oracle fetch': `\
 usage: vmmu oracle fetch [5.10|6.1|6.12|7.2]... [--json]

@@ -4,7 +4,7 @@
  * address. A table has as many entries as its device, each for the addresses that are equal modulo
  * that number of pages: what has no room makes room, and is faulted in again.
  */
-import { array, f64, global_s32, kmem_cache_zalloc, s32, struct, to, u8,
+import { array, f64, global_s32, kmem_cache_free, kmem_cache_zalloc, s32, struct, to, u8,
 	type ptr } from '../lib/struct.ts';
 import type { mm_struct, page, task_struct } from '../mm/mm_types.ts';
 import { mmu_notifier_register, mmu_notifiers, type mmu_interval_notifier, type mmu_notifier }
@@ -48,17 +48,31 @@ export function newDevice(nrEntries: number): device {
 	return row;
 }
 
-/** A device that is told of a task's memory by a notifier; 0 for no memory, or a dead mm. */
+/**
+ * A device that is told of a task's memory by a notifier; 0, and nothing kept, for no memory, or
+ * where it could not subscribe.
+ */
 export function subscribeDevice(nrEntries: number, mm: mm_struct, ops: number): device {
 	const device = newDevice(nrEntries), mn = kmem_cache_zalloc(mmu_notifiers);
 
-	if (!device || !mn)
-		return 0 as device;
-	mmu_notifiers.ops[mn] = ops;
-	mmu_notifiers.container[mn] = device;
-	devices.mm[device] = mm;
-	devices.notifier[device] = mn;
-	return mmu_notifier_register(mn, mm) ? 0 as device : device;
+	if (device && mn) {
+		mmu_notifiers.ops[mn] = ops;
+		mmu_notifiers.container[mn] = device;
+		devices.mm[device] = mm;
+		devices.notifier[device] = mn;
+		if (mmu_notifier_register(mn, mm) === 0)
+			return device;
+	}
+	if (mn)
+		kmem_cache_free(mmu_notifiers, mn);
+	return dropDevice(device);
+}
+
+/** Take back a device that could not be made; 0. */
+export function dropDevice(device: device): device {
+	if (device)
+		kmem_cache_free(devices, device);
+	return 0 as device;
 }
 
 /** Whose subscription it is. */

@@ -367,11 +367,18 @@ export function hva_to_gfn_memslot(hva: number, slot: kvm_memory_slot): gfn_t {
 		Math.floor((hva - kvm_memory_slots.userspace_addr[slot]) / 4096);
 }
 
+/** Pages that an entry of a level maps. @ported v5.10 arch/x86/include/asm/kvm_host.h */
+export function KVM_PAGES_PER_HPAGE(level: number): number {
+	return 1 << 9 * (level - 1);
+}
+
 /** @ported v5.10 arch/x86/include/asm/kvm_host.h */
 export function gfn_to_index(gfn: gfn_t, base_gfn: gfn_t, level: number): number {
-	const shift = 2 ** (9 * (level - 1));
+	if (level === PG_LEVEL_4K)
+		return gfn - base_gfn;
+	const pages_of = KVM_PAGES_PER_HPAGE(level);
 
-	return Math.floor(gfn / shift) - Math.floor(base_gfn / shift);
+	return Math.floor(gfn / pages_of) - Math.floor(base_gfn / pages_of);
 }
 
 /** @ported v5.10; 1 if a page found before mmu_lock may be one that is going */

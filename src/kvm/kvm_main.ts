@@ -223,7 +223,11 @@ function kvm_init_mmu_notifier(kvm: kvm): number {
 	mmu_notifiers.ops[mn] = kvm_mmu_notifier_ops;
 	mmu_notifiers.container[mn] = kvm;
 	kvms.mmu_notifier[kvm] = mn;
-	return mmu_notifier_register(mn, tasks.mm[current()]);
+	const r = mmu_notifier_register(mn, tasks.mm[current()]);
+	/* In C it is part of the VM. */
+	if (r)
+		kmem_cache_free(mmu_notifiers, mn);
+	return r;
 }
 
 /** @ported v5.10 static */

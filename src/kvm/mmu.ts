@@ -11,17 +11,18 @@
  * page->private.
  */
 import { FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
-import { X86_CR0_PG } from '../arch/mmu.ts';
-import { guest_cpus } from '../arch/nested.ts';
+import { X86_CR0_PG, entry_reserved } from '../arch/mmu.ts';
+import { NESTED_EPT, NESTED_EPT_AD, ept_misconfigured, guest_cpus } from '../arch/nested.ts';
 import { BUG, BUG_ON, VM_BUG_ON, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
 import { applied, KVM_DONT_SET_ACCESSED_DIRTY_BITS_FOR_ZERO_PAGE } from '../lib/commits.ts';
-import { EFAULT, EIO, ENOMEM, ENOSPC } from '../lib/errno.ts';
+import { EFAULT, EINVAL, EIO, ENOMEM, ENOSPC } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_add, list_del, list_empty, list_move } from '../lib/list.ts';
 import { point, scheduling_point } from '../lib/points.ts';
 import { list_head_enter, list_head_leave } from '../lib/stack.ts';
 import { kmem_cache_free, kmem_cache_zalloc, list_heads, type list_head, type out }
 	from '../lib/struct.ts';
 import { pte_pfn, pte_write } from '../arch/pgtable.ts';
+import { PFN_HI_MASK } from '../arch/pgtable_types.ts';
 import { __GFP_ZERO, GFP_KERNEL_ACCOUNT } from '../mm/gfp.ts';
 import { put_page } from '../mm/mm.ts';
 import { pages, type page, type pte_t } from '../mm/mm_types.ts';
@@ -31,16 +32,16 @@ import { mark_page_accessed } from '../mm/swap.ts';
 import { __gfn_to_hva_memslot, INVALID_PAGE, KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE,
 	KVM_MAX_HUGEPAGE_LEVEL, KVM_MEMSLOT_GEN_UPDATE_IN_PROGRESS, KVM_MEMSLOT_INVALID,
 	KVM_MIN_ALLOC_MMU_PAGES, KVM_MIN_FREE_MMU_PAGES, KVM_NUM_MMU_PAGES, KVM_PERMILLE_MMU_PAGES,
-	KVM_PFN_ERR_FAULT, KVM_PFN_ERR_RO_FAULT, KVM_REFILL_PAGES, KVM_REQ_MMU_SYNC,
-	KVM_REQ_TLB_FLUSH_CURRENT, KVM_REQ_TRIPLE_FAULT, PG_LEVEL_2M, PG_LEVEL_4K,
-	PT32E_ROOT_LEVEL, PT64_ROOT_4LEVEL, PTE_LIST_EXT, ROLE_ACCESS, ROLE_ACCESS_SHIFT,
-	ROLE_AD_DISABLED, ROLE_CR0_WP, ROLE_DIRECT, ROLE_GPTE_IS_8_BYTES, ROLE_INVALID, ROLE_LEVEL,
-	ROLE_NXE, gfn_to_index, hva_to_gfn_memslot, is_error_pfn, is_noslot_pfn, kvm_make_request,
-	kvm_memory_slots, kvm_mmu_pages,
-	kvm_shadow_walk_iterator, kvm_vcpus, kvm_words, kvms, memslot_at, mmu_lock,
-	mmu_notifier_retry, mmu_unlock, pte_list_descs, search_memslots, type gfn_t, type kvm,
-	type kvm_memory_slot, type kvm_mmu_page, type kvm_pfn_t, type kvm_rmap_head, type kvm_vcpu,
-	type pte_list_desc, type sptep } from './kvm_host.ts';
+	KVM_PAGES_PER_HPAGE, KVM_PFN_ERR_FAULT, KVM_PFN_ERR_RO_FAULT, KVM_REFILL_PAGES,
+	KVM_REQ_MMU_SYNC, KVM_REQ_TLB_FLUSH_CURRENT, KVM_REQ_TRIPLE_FAULT, PG_LEVEL_2M,
+	PG_LEVEL_4K, PT32E_ROOT_LEVEL, PT64_ROOT_4LEVEL, PTE_LIST_EXT, ROLE_ACCESS,
+	ROLE_ACCESS_SHIFT, ROLE_AD_DISABLED, ROLE_CR0_WP, ROLE_DIRECT, ROLE_GPTE_IS_8_BYTES,
+	ROLE_INVALID, ROLE_LEVEL, ROLE_NXE, gfn_to_index, hva_to_gfn_memslot, is_error_pfn,
+	is_noslot_pfn, kvm_make_request, kvm_memory_slots, kvm_mmu_pages, kvm_shadow_walk_iterator,
+	kvm_vcpus, kvm_words, kvms, memslot_at, mmu_lock, mmu_notifier_retry, mmu_unlock,
+	pte_list_descs, search_memslots, type gfn_t, type kvm, type kvm_memory_slot,
+	type kvm_mmu_page, type kvm_pfn_t, type kvm_rmap_head, type kvm_vcpu, type pte_list_desc,
+	type sptep } from './kvm_host.ts';
 import { __gfn_to_pfn_memslot, gfn_to_pfn_memslot_atomic, gfn_to_page_many_atomic,
 	kvm_flush_remote_tlbs, kvm_is_reserved_pfn, kvm_is_visible_memslot, kvm_release_pfn_clean,
 	kvm_reload_remote_mmus, kvm_vcpu_mark_page_dirty } from './kvm_main.ts';
@@ -379,7 +380,7 @@ export function kvm_mmu_page_get_gfn(sp: kvm_mmu_page, index: number): gfn_t {
 
 		return (ram[at]! >>> 0) + ram[at + 1]! * 2 ** 32;
 	}
-	return sp_gfn[sp] + index * 2 ** ((sp_level(sp) - 1) * 9);
+	return sp_gfn[sp] + index * KVM_PAGES_PER_HPAGE(sp_level(sp));
 }
 
 /** @ported v5.10 static */
@@ -554,20 +555,32 @@ export function rmap_get_first(rmap_head: kvm_rmap_head): sptep {
 	return sptep;
 }
 
-/**
- * Of an iteration: the i-th SPTE of a list, 0 after the last. Nothing may be taken from the list
- * meanwhile.
- * @custom rmap_get_next(); most lists have one entry
+/*
+ * An iteration over a list:
+ *	for (let at = rmap_begin(head), sptep; (sptep = rmap_at(head, at)) !== 0;
+ *		at = rmap_next(at))
+ * Its place is an index of `sptes`, -1 where the list is an SPTE alone, 0 behind its end. Nothing
+ * may be taken from the list meanwhile.
  */
-export function rmap_get(rmap_head: kvm_rmap_head, i: number): sptep {
+/** @custom the iterator of rmap_get_first() */
+export function rmap_begin(rmap_head: kvm_rmap_head): number {
 	const val = kvm_words[rmap_head]!;
 
-	if (!(val & 1))
-		return i === 0 ? val : 0;
-	let desc = val >>> 1 as pte_list_desc;
-	for (; desc && i >= PTE_LIST_EXT; i -= PTE_LIST_EXT)
-		desc = more[desc];
-	return desc ? sptes[desc * PTE_LIST_EXT + i]! : 0;
+	return val & 1 ? (val >>> 1) * PTE_LIST_EXT : -1;
+}
+
+/** @custom what rmap_get_first() and rmap_get_next() return: 0 behind the last */
+export function rmap_at(rmap_head: kvm_rmap_head, at: number): sptep {
+	return at < 0 ? kvm_words[rmap_head]! : sptes[at]!;
+}
+
+/** @custom the iterator after rmap_get_next() */
+export function rmap_next(at: number): number {
+	if (at < 0)
+		return 0;
+	if ((at + 1) % PTE_LIST_EXT !== 0)
+		return at + 1;
+	return more[(at + 1) / PTE_LIST_EXT - 1 as pte_list_desc] * PTE_LIST_EXT;
 }
 
 /** @ported v5.10 static */
@@ -592,7 +605,8 @@ function spte_write_protect(sptep: sptep, pt_protect: boolean): boolean {
 function __rmap_write_protect(rmap_head: kvm_rmap_head, pt_protect: boolean): boolean {
 	let flush = false;
 
-	for (let i = 0, sptep; (sptep = rmap_get(rmap_head, i)) !== 0; i++)
+	for (let at = rmap_begin(rmap_head), sptep; (sptep = rmap_at(rmap_head, at)) !== 0;
+		at = rmap_next(at))
 		flush = spte_write_protect(sptep, pt_protect) || flush;
 	return flush;
 }
@@ -662,18 +676,18 @@ function kvm_set_pte_rmapp(
 	let need_flush = 0;
 	const new_pfn = pte_pfn(data);
 
-	for (let i = 0, sptep; (sptep = rmap_get(rmap_head, i)) !== 0;) {
+	for (let at = rmap_begin(rmap_head), sptep; (sptep = rmap_at(rmap_head, at)) !== 0;) {
 		need_flush = 1;
 		if (pte_write(data)) {
 			pte_list_remove(rmap_head, sptep);
-			i = 0;
+			at = rmap_begin(rmap_head);
 			continue;
 		}
 		const lo = kvm_mmu_changed_pte_notifier_make_spte(
 			ram[sptep]!, ram[sptep + 1]!, new_pfn), hi = spte_hi.v;
 		mmu_spte_clear_track_bits(sptep);
 		mmu_spte_set(sptep, lo, hi);
-		i++;
+		at = rmap_next(at);
 	}
 	return need_flush;
 }
@@ -699,7 +713,7 @@ function kvm_handle_hva_range(
 		const gfn_end = hva_to_gfn_memslot(hva_end + 4096 - 1, memslot);
 		for (let level = PG_LEVEL_4K; level <= KVM_MAX_HUGEPAGE_LEVEL; level++) {
 			const end_rmap = __gfn_to_rmap(gfn_end - 1, level, memslot);
-			const step = 2 ** (9 * (level - 1));
+			const step = KVM_PAGES_PER_HPAGE(level);
 			let gfn = gfn_start;
 
 			for (let rmap = __gfn_to_rmap(gfn_start, level, memslot);
@@ -731,7 +745,8 @@ function kvm_age_rmapp(
 ): number {
 	let young = 0;
 
-	for (let i = 0, sptep; (sptep = rmap_get(rmap_head, i)) !== 0; i++)
+	for (let at = rmap_begin(rmap_head), sptep; (sptep = rmap_at(rmap_head, at)) !== 0;
+		at = rmap_next(at))
 		young |= mmu_spte_age(sptep) ? 1 : 0;
 	trace_kvm_age_page(gfn, level, slot, young !== 0);
 	return young;
@@ -739,7 +754,8 @@ function kvm_age_rmapp(
 
 /** @ported v5.10 static */
 function kvm_test_age_rmapp(_kvm: kvm, rmap_head: kvm_rmap_head): number {
-	for (let i = 0, sptep; (sptep = rmap_get(rmap_head, i)) !== 0; i++)
+	for (let at = rmap_begin(rmap_head), sptep; (sptep = rmap_at(rmap_head, at)) !== 0;
+		at = rmap_next(at))
 		if (is_accessed_spte(ram[sptep]!, ram[sptep + 1]!))
 			return 1;
 	return 0;
@@ -859,7 +875,7 @@ function kvm_mmu_alloc_page(vcpu: kvm_vcpu, direct: boolean): kvm_mmu_page {
 
 /** @ported v5.10 static */
 function kvm_mmu_mark_parents_unsync(sp: kvm_mmu_page): void {
-	for (let i = 0, sptep; (sptep = rmap_get(sp, i)) !== 0; i++)
+	for (let at = rmap_begin(sp), sptep; (sptep = rmap_at(sp, at)) !== 0; at = rmap_next(at))
 		mark_unsync(sptep);
 }
 
@@ -1168,7 +1184,8 @@ export function shadow_walk_init(
 export function shadow_walk_okay(iterator: kvm_shadow_walk_iterator): boolean {
 	if (iterator.level < PG_LEVEL_4K)
 		return false;
-	const index = Math.floor(iterator.addr / 2 ** (12 + 9 * (iterator.level - 1)));
+	const index = Math.floor(iterator.addr /
+		(4096 * KVM_PAGES_PER_HPAGE(iterator.level)));
 
 	iterator.index = ((index % 512) + 512) % 512;
 	iterator.sptep = (iterator.shadow_addr << FRAME_WORDS_SHIFT) + 2 * iterator.index;
@@ -1570,7 +1587,7 @@ function __direct_map(
 	if (WARN_ON_ONCE(kvm_vcpus.root_hpa[vcpu] === INVALID_PAGE, 'a fault without a root'))
 		return RET_PF_RETRY;
 	for (shadow_walk_init(it, vcpu, gpa); shadow_walk_okay(it); shadow_walk_next(it)) {
-		const pages_of = 2 ** (9 * (it.level - 1));
+		const pages_of = KVM_PAGES_PER_HPAGE(it.level);
 
 		base_gfn = gfn - gfn % pages_of;
 		if (it.level === PG_LEVEL_4K)
@@ -1831,7 +1848,15 @@ function mmio_info_in_cache(vcpu: kvm_vcpu, addr: number, direct: boolean): bool
 
 const mmio_walk = new kvm_shadow_walk_iterator();
 
-/** @reduced reserved bits in entries that KVM made are found by the invariants */
+/** @custom __is_bad_mt_xwr() and __is_rsvd_bits_set() of mmu->shadow_zero_check */
+function is_reserved_spte(vcpu: kvm_vcpu, lo: number, hi: number, level: number): boolean {
+	const format = guest_cpus.format[vcpu];
+
+	return format === NESTED_EPT || format === NESTED_EPT_AD ? ept_misconfigured(level, lo, hi)
+		: entry_reserved(level, lo, hi, PFN_HI_MASK);
+}
+
+/** @reduced without a warning: entries that are reserved the invariants find */
 function handle_mmio_page_fault(vcpu: kvm_vcpu, addr: number, direct: boolean): number {
 	let lo = 0, hi = 0;
 	const it = mmio_walk;
@@ -1843,6 +1868,8 @@ function handle_mmio_page_fault(vcpu: kvm_vcpu, addr: number, direct: boolean): 
 		hi = ram[it.sptep + 1]!;
 		if (!is_shadow_present_pte(lo, hi))
 			break;
+		if (is_reserved_spte(vcpu, lo, hi, it.level))
+			return -EINVAL;
 	}
 	if (is_mmio_spte(hi)) {
 		const gfn = get_mmio_spte_gfn(lo), access = get_mmio_spte_access(lo);

@@ -14,7 +14,7 @@ import { BUG_ON, WARN_ON_ONCE } from '../lib/bug.ts';
 import { EFAULT } from '../lib/errno.ts';
 import { point, scheduling_point } from '../lib/points.ts';
 import type { out } from '../lib/struct.ts';
-import { INVALID_PAGE, PG_LEVEL_4K, ROLE_ACCESS, ROLE_ACCESS_SHIFT,
+import { INVALID_PAGE, KVM_PAGES_PER_HPAGE, PG_LEVEL_4K, ROLE_ACCESS, ROLE_ACCESS_SHIFT,
 	ROLE_DIRECT, is_error_pfn, is_noslot_pfn, kvm_is_error_hva, kvm_mmu_pages,
 	kvm_shadow_walk_iterator, kvm_vcpus, kvms,
 	mmu_lock, mmu_notifier_retry, mmu_unlock, type gfn_t, type kvm_mmu_page,
@@ -62,7 +62,7 @@ class guest_walker {
 function gpte_to_gfn_lvl(lo: number, hi: number, lvl: number): gfn_t {
 	const gpa = (lo & ~0xfff) >>> 0;
 
-	return Math.floor((gpa - gpa % 2 ** (12 + 9 * (lvl - 1))) / 4096) +
+	return Math.floor((gpa - gpa % (4096 * KVM_PAGES_PER_HPAGE(lvl))) / 4096) +
 		(hi & 0xfffff) * 2 ** 20;
 }
 
@@ -164,7 +164,8 @@ function paging64_walk_addr(
 			do {
 				const pt_access: number = pte_access, pt_nx: boolean = nx;
 				walker.level--;
-				const index = Math.floor(addr / 2 ** (12 + 9 * (walker.level - 1)));
+				const index = Math.floor(addr /
+					(4096 * KVM_PAGES_PER_HPAGE(walker.level)));
 				const offset = ((index % 512 + 512) % 512) * 8;
 				const l = walker.level - 1;
 				if (walker.level < walker.max_level)
@@ -204,7 +205,7 @@ function paging64_walk_addr(
 				break error;
 
 			walker.gfn = gpte_to_gfn_lvl(pte, pte_hi, walker.level) +
-				Math.floor(addr / 4096) % 2 ** (9 * (walker.level - 1));
+				Math.floor(addr / 4096) % KVM_PAGES_PER_HPAGE(walker.level);
 			if (!write_fault)
 				walker.pte_access =
 					paging64_protect_clean_gpte(walker.pte_access, pte);
@@ -325,7 +326,7 @@ function paging64_fetch(
 
 	for (; shadow_walk_okay(it); shadow_walk_next(it)) {
 		clear_sp_write_flooding_count(it.sptep);
-		base_gfn = gw.gfn - gw.gfn % 2 ** (9 * (it.level - 1));
+		base_gfn = gw.gfn - gw.gfn % KVM_PAGES_PER_HPAGE(it.level);
 		if (it.level === PG_LEVEL_4K)
 			break;
 		validate_direct_spte(vcpu, it.sptep, direct_access);

@@ -7,7 +7,7 @@
  */
 import { EBUSY, EFAULT, ENOENT } from '../lib/errno.ts';
 import { point, scheduling_point } from '../lib/points.ts';
-import { kmem_cache_zalloc } from '../lib/struct.ts';
+import { kmem_cache_free, kmem_cache_zalloc } from '../lib/struct.ts';
 import { HMM_PFN_ERROR, HMM_PFN_MASK, HMM_PFN_REQ_FAULT, HMM_PFN_REQ_WRITE, HMM_PFN_VALID,
 	HMM_PFN_WRITE, hmm_range_fault, type hmm_range } from '../mm/hmm.ts';
 import { is_zero_pfn } from '../mm/memory.ts';
@@ -17,8 +17,8 @@ import { mmu_interval_notifier_insert, mmu_interval_notifiers, mmu_interval_read
 	mmu_interval_read_retry, mmu_interval_set_seq, register_mmu_interval_notifier_ops,
 	type mmu_interval_notifier } from '../mm/mmu_notifier.ts';
 import type { mmu_notifier_range } from '../mm/rmap_types.ts';
-import { DEVICE_ENTRIES, deviceLookUp, deviceMap, devices, deviceUnmap, newDevice, type device }
-	from './device_pt.ts';
+import { DEVICE_ENTRIES, deviceLookUp, deviceMap, devices, deviceUnmap, dropDevice, newDevice,
+	type device } from './device_pt.ts';
 import { logged_interval } from './notifier_log.ts';
 
 /* uapi: what a snapshot says of a page */
@@ -52,13 +52,16 @@ export function dmirror_fops_open(mm: mm_struct): device {
 	const dmirror = newDevice(DEVICE_ENTRIES);
 	const notifier = kmem_cache_zalloc(mmu_interval_notifiers);
 
-	if (!dmirror || !notifier)
-		return 0 as device;
-	devices.mm[dmirror] = mm;
-	devices.interval[dmirror] = notifier;
-	mmu_interval_notifiers.container[notifier] = dmirror;
-	return mmu_interval_notifier_insert(notifier, mm, 0, ALL, dmirror_min_ops)
-		? 0 as device : dmirror;
+	if (dmirror && notifier) {
+		devices.mm[dmirror] = mm;
+		devices.interval[dmirror] = notifier;
+		mmu_interval_notifiers.container[notifier] = dmirror;
+		if (mmu_interval_notifier_insert(notifier, mm, 0, ALL, dmirror_min_ops) === 0)
+			return dmirror;
+	}
+	if (notifier)
+		kmem_cache_free(mmu_interval_notifiers, notifier);
+	return dropDevice(dmirror);
 }
 
 /** @ported v5.10 static */

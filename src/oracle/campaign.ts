@@ -4,7 +4,8 @@ import type { Kernel } from '../sim/kernels.ts';
 import type { Program } from '../sim/litmus/ast.ts';
 import { parseLitmus } from '../sim/litmus/parser.ts';
 import { compare, type Divergence } from './compare.ts';
-import { randomProgram } from './fuzz.ts';
+import { generator, randomProgram } from './fuzz.ts';
+import { randomVmProgram } from './fuzz_vms.ts';
 import type { Judge } from './judge.ts';
 import { runOurs } from './ours.ts';
 import { shrink } from './shrink.ts';
@@ -14,9 +15,9 @@ export interface CampaignOptions {
 	/** Program n has seed + n, so each can be made by itself. */
 	readonly seed: number;
 	readonly count: number;
-	/** Of each program, besides those that set it up and that look. */
-	readonly statements: number;
-	/** Whether they have virtual machines. */
+	/** Of each program, besides those that set it up and that look: from, to. */
+	readonly statements: readonly [number, number];
+	/** Programs with virtual machines; where no real kernel judges, with hooks and other devices. */
 	readonly vms?: boolean;
 	/** Whom to hold the kernels against; undefined: their invariants alone. */
 	readonly judge: Judge | undefined;
@@ -143,6 +144,11 @@ function upTo(source: string, { statements }: Program, place: number): string {
 	return `${source.split('\n').slice(0, line).join('\n')}\n`;
 }
 
+/* How many statements the program of a seed has. */
+function lengthOf(seed: number, [least, most]: readonly [number, number]): number {
+	return least + generator(~seed)(most - least + 1);
+}
+
 /** Run a campaign; divergent programs are shrunk as they are found. */
 export async function fuzzCampaign(options: CampaignOptions): Promise<Campaign> {
 	const { seed, count, statements, vms = false, judge, limit, onProgress, onFinding } =
@@ -155,8 +161,10 @@ export async function fuzzCampaign(options: CampaignOptions): Promise<Campaign> 
 		onProgress?.(`programs ${first} of ${count}`, first / count * 100);
 		const made = Array.from({ length: Math.min(BATCH, count - first) }, (_, i) => {
 			const own = seed + first + i;
-			const source = randomProgram(own, statements,
-				{ real: judge?.real ?? false, looks: judge !== undefined, vms });
+			const length = lengthOf(own, statements);
+			const source = vms && !judge?.real ? randomVmProgram(own, length)
+				: randomProgram(own, length, { real: judge?.real ?? false,
+					looks: judge !== undefined, vms });
 			return { seed: own, source,
 				program: parseLitmus(source, `fuzz-${own}.litmus`) };
 		});

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The emulator's own run of a program, in the form that runs on real kernels have. */
+import { hash } from '../lib/snapshot.ts';
 import { eventPart } from '../sim/ftrace.ts';
+import { InvariantError } from '../sim/invariants.ts';
 import type { Kernel } from '../sim/kernels.ts';
 import type { Program } from '../sim/litmus/ast.ts';
-import { Runner, StatementBug, isAsking, type Observation } from '../sim/litmus/runner.ts';
+import { Runner, StatementBug, isAsking, runProgram, type Observation }
+	from '../sim/litmus/runner.ts';
+import { Bytes } from './bytes.ts';
 import type { SeenEnd, SeenRun, SeenStatement } from './types.ts';
 
 export interface OwnRunOptions {
-	/** Hold the machine's invariants after every statement but those that only look. */
+	/**
+	 * Hold the machine's invariants after every statement but those that only look, and that no
+	 * byte is lost; at the end read all back, and run again, to the same state.
+	 */
 	readonly invariants?: boolean;
 	/** Statements and page accesses until the run is given up, as MachineOptions has it. */
 	readonly stepBudget?: number;
@@ -38,15 +45,19 @@ function step(runner: Runner): SeenStatement[] {
 export function runOurs(program: Program, kernel: Kernel, options: OwnRunOptions = {}): SeenRun {
 	const { invariants = false, stepBudget } = options;
 	const runner = new Runner(program, kernel, stepBudget === undefined ? {} : { stepBudget });
+	const bytes = invariants ? new Bytes(runner) : undefined;
 	const statements: SeenStatement[] = [];
 	let ended: SeenEnd = 'whole';
 
 	while (!runner.done && ended === 'whole') {
-		const { place } = runner;
+		const { place } = runner, before = runner.observations.length;
 		try {
 			statements.push(...step(runner));
 			if (invariants && !isAsking(program.statements[place]!))
 				runner.machine.checkInvariants();
+			bytes?.check(runner.observations.slice(before));
+			if (bytes && runner.done)
+				endOf(program, kernel, options, bytes);
 		} catch (error) {
 			ended = { atPlace: place, reason: defect(error) };
 		}
@@ -55,6 +66,18 @@ export function runOurs(program: Program, kernel: Kernel, options: OwnRunOptions
 	if (last?.kind === 'endless')
 		ended = { atPlace: statements.at(-1)!.place, reason: last.message };
 	return { kernel: kernel.name, statements, ended };
+}
+
+/* Read all back; then run the program once more. */
+function endOf(
+	program: Program, kernel: Kernel, { stepBudget }: OwnRunOptions, bytes: Bytes,
+): void {
+	const first = hash();
+
+	bytes.readBack();
+	runProgram(program, kernel, stepBudget === undefined ? {} : { stepBudget });
+	if (hash() !== first)
+		throw new InvariantError('determinism', 'a second run ends in another state');
 }
 
 function defect(error: unknown): string {

@@ -16,8 +16,8 @@ import { INVALID_PAGE, KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE, KVM_REQ_MMU_RELOAD, KV
 	kvm_memory_slots, kvm_mmu_pages, kvm_vcpus, kvm_words, kvms, memslot_at, pte_list_descs,
 	PTE_LIST_EXT, peek_memslot, type kvm, type kvm_mmu_page, type kvm_vcpu }
 	from '../kvm/kvm_host.ts';
-import { __gfn_to_rmap, kvm_mmu_page_get_gfn, rmap_get, sp_level, spt_of, to_shadow_page }
-	from '../kvm/mmu.ts';
+import { __gfn_to_rmap, kvm_mmu_page_get_gfn, rmap_at, rmap_begin, rmap_next, sp_level, spt_of,
+	to_shadow_page } from '../kvm/mmu.ts';
 import { SPTE_AD_DISABLED_MASK, SPTE_HOST_WRITEABLE, SPTE_MMU_WRITEABLE, SPTE_SPECIAL_MASK,
 	is_access_track_spte, is_mmio_spte, is_shadow_present_pte, is_writable_pte }
 	from '../kvm/spte.ts';
@@ -55,7 +55,7 @@ export function countKvmPages(refs: Int32Array): void {
 function timesIn(head: number, sptep: number): number {
 	let times = 0;
 
-	for (let i = 0, at; (at = rmap_get(head, i)) !== 0; i++)
+	for (let i = rmap_begin(head), at; (at = rmap_at(head, i)) !== 0; i = rmap_next(i))
 		times += at === sptep ? 1 : 0;
 	return times;
 }
@@ -157,7 +157,7 @@ function checkVm(fail: Fail, kvm: kvm): void {
 					`entry ${i} of page ${sp} does not lead to a child ` +
 					'that knows it');
 		}
-		for (let i = 0, at; (at = rmap_get(sp, i)) !== 0; i++)
+		for (let i = rmap_begin(sp), at; (at = rmap_at(sp, i)) !== 0; i = rmap_next(i))
 			if (!is_shadow_present_pte(ram[at]!, ram[at + 1]!) ||
 				to_shadow_page(ram[at]!) !== sp)
 				fail('spte_rmap',
@@ -169,7 +169,8 @@ function checkVm(fail: Fail, kvm: kvm): void {
 		for (let page = 0; page < npages[slot]; page++) {
 			const head = rmap_4k[slot] + page, gfn = base_gfn[slot] + page;
 			if (kvm_words[head])
-				for (let n = 0; rmap_get(head, n) !== 0; n++)
+				for (let n = rmap_begin(head); rmap_at(head, n) !== 0;
+					n = rmap_next(n))
 					listed++;
 			if (kvm_words[gfn_track[slot] + page] !== (tracked.get(gfn) ?? 0))
 				fail('spte', `gfn 0x${gfn.toString(16)} of VM ${kvm} is tracked ` +

@@ -24,7 +24,7 @@ import { KVM_EXIT_HLT, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, kvm_get_vcpu,
 import { id_to_memslot, kvm_create_vm, kvm_put_kvm, kvm_vcpu_ioctl_run, kvm_vcpu_ioctl_set_sregs,
 	kvm_vm_ioctl_create_vcpu, kvm_vm_ioctl_get_dirty_log, kvm_vm_ioctl_set_memory_region,
 	type kvm_userspace_memory_region } from '../kvm/kvm_main.ts';
-import { __gfn_to_rmap, rmap_get } from '../kvm/mmu.ts';
+import { __gfn_to_rmap, rmap_at, rmap_begin, rmap_next } from '../kvm/mmu.ts';
 import { is_access_track_spte, is_accessed_spte, is_dirty_spte, is_writable_pte }
 	from '../kvm/spte.ts';
 import { guest_programs, kvm_module, kvm_module_load } from '../kvm/x86.ts';
@@ -321,12 +321,17 @@ export class Vm {
 				guest_access[vcpu] = access;
 				guest_programs.guest_code[vcpu] = VM_BOOT_GPA +
 					(access === MMU_WRITE ? WRITE_PROGRAM : 0);
-				const r = kvm_vcpu_ioctl_run(vcpu, (at) => {
-					step();
-					touch(at, done);
-					done++;
-				});
-				guest_count[vcpu] = 0;
+				let r: number;
+				try {
+					r = kvm_vcpu_ioctl_run(vcpu, (at) => {
+						step();
+						touch(at, done);
+						done++;
+					});
+				} finally {
+					/* Not for who has to wait for the vCPU: it runs another. */
+					guest_count[vcpu] = 0;
+				}
 				if (r < 0 && !tasks.sigkill[current()])
 					throw new MachineError('KVM_RUN', -r);
 				const reason = kvm_vcpus.exit_reason[vcpu];
@@ -334,10 +339,7 @@ export class Vm {
 					throw new GuestExit(`${this.name}.${id}`, reason);
 			}, true);
 		} catch (error) {
-			guest_count[vcpu] = 0;
-			if (error instanceof BlockedError)
-				throw error.after(done);
-			throw error;
+			throw error instanceof BlockedError ? error.after(done) : error;
 		}
 	}
 
@@ -353,7 +355,8 @@ export class Vm {
 			if (!slot)
 				continue;
 			const entries: [number, number][] = [], head = __gfn_to_rmap(gfn, 1, slot);
-			for (let i = 0, sptep; (sptep = rmap_get(head, i)) !== 0; i++)
+			for (let i = rmap_begin(head), sptep; (sptep = rmap_at(head, i)) !== 0;
+				i = rmap_next(i))
 				entries.push([ram[sptep]!, ram[sptep + 1]!]);
 			const any = (test: (lo: number, hi: number) => boolean): number =>
 				entries.some(([lo, hi]) => test(lo, hi)) ? 1 : 0;

@@ -33,7 +33,7 @@ describe('a diff', () => {
 		['a context line that is another', `${HEAD}@@ -2,2 +2,1 @@\n B\n-c\n`,
 			/p\.diff:4: .*'b'; expected 'B'/],
 		['a hunk twice', `${HEAD}${'@@ -2,2 +2,3 @@\n b\n+n\n c\n'.repeat(2)}`,
-			/p\.diff:7: the hunk of line 7 does not apply: .*before the end of the hunk/],
+			/p\.diff:7: the hunk of line 7 does not apply: .*before the end of the h/],
 	])('%s is refused', (_, patch, message) => {
 		expect(() => apply('a\nb\nc\nd\n', patch)).toThrow(message);
 	});

@@ -8,7 +8,7 @@ import { hash } from '../../src/lib/snapshot.ts';
 import { parseKernel } from '../../src/sim/kernels.ts';
 import { parseLitmus } from '../../src/sim/litmus/parser.ts';
 import { runProgram } from '../../src/sim/litmus/runner.ts';
-import { randomVmProgram } from '../random_vm_program.ts';
+import { randomVmProgram } from '../../src/oracle/fuzz_vms.ts';
 
 const KERNELS = ['v5.10', 'v5.10.4', 'v5.10.223', 'v5.10.223-013339df116c'];
 

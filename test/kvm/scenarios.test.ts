@@ -213,3 +213,21 @@ t: exit
 		outcome.kind === 'refused' ? [`${statement.text}: ${outcome.error}`] : []))
 		.toEqual(['v: read 0x10000: ESRCH']);
 });
+
+/*
+ * KVM_RUN of a vCPU that runs takes its mutex: the second waits, and the first goes on where it
+ * was. Both values must be there afterwards.
+ */
+test.each(['npt', 'ept', 'ept-noad', 'shadow'])(
+	'a guest that is run while it runs waits (%s)', (format) => {
+		checkRun(`machine ram=64M swap=16M
+task q
+q: m = mmap anon 4 rw private
+vm v task=q ${format}
+v: slot 0x10000 m
+at handle_pte_fault: v: write 0x12000 1 9
+v: write 0x10000 2 5
+expect value q.m[0..1] = 5
+expect value q.m[2] = 9
+`, NEW);
+	});

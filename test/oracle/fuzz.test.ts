@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Random programs by seed, what a real kernel can be asked of them, and shrinking. */
 import { describe, expect, test } from 'vitest';
+import { ram } from '../../src/arch/ram.ts';
+import { Bytes } from '../../src/oracle/bytes.ts';
 import { fuzzCampaign, type CampaignOptions } from '../../src/oracle/campaign.ts';
 import { compare } from '../../src/oracle/compare.ts';
 import { incomparable } from '../../src/oracle/compact.ts';
@@ -10,6 +12,8 @@ import { runOurs } from '../../src/oracle/ours.ts';
 import { shrink } from '../../src/oracle/shrink.ts';
 import { parseKernel } from '../../src/sim/kernels.ts';
 import { parseLitmus } from '../../src/sim/litmus/parser.ts';
+import { Runner } from '../../src/sim/litmus/runner.ts';
+import { subrange } from '../../src/sim/machine.ts';
 
 const REAL = { real: true, looks: true };
 const NOW = parseKernel('v5.10.223'), BEFORE = parseKernel('v5.10.223-013339df116c');
@@ -123,7 +127,7 @@ describe('shrinking', () => {
 });
 
 describe('a campaign', () => {
-	const base: CampaignOptions = { seed: 1, count: 12, statements: 25, judge: undefined,
+	const base: CampaignOptions = { seed: 1, count: 12, statements: [25, 25], judge: undefined,
 		kernels: [NOW], limit: 1 };
 
 	test('of the invariants alone finds nothing', async () => {
@@ -164,4 +168,32 @@ describe('a campaign', () => {
 		expect(moody.findings[0]).toMatchObject(
 			{ undetermined: { field: 'killed', theirs: 'nobody' }, shrunk: false });
 	});
+});
+
+test('a byte that changes and was not written is found, mapped or swapped', () => {
+	const program = parseLitmus(`machine ram=64M swap=16M
+task a
+a: m = mmap anon 2 rw private
+a: write m 7
+a: madvise m[1] pageout
+drain
+`, 'bytes');
+	for (const page of [0, 1]) {
+		const runner = new Runner(program, NOW), bytes = new Bytes(runner);
+		while (!runner.done) {
+			const before = runner.observations.length;
+			runner.step();
+			bytes.check(runner.observations.slice(before));
+		}
+		expect(runner.machine.show(runner.rangeOf('a.m')).swapped).toBe(1);
+		/* The swap device keeps its pages in the machine's own memory. */
+		const mapped = runner.machine.pfn(subrange(runner.rangeOf('a.m'), 0));
+		const frames = Array.from({ length: 64 * 256 }, (_, pfn) => pfn)
+			.filter((pfn) => ram[pfn * 1024] === 7);
+		for (const pfn of frames)
+			if ((pfn === mapped) === (page === 0))
+				ram[pfn * 1024] = 8;
+		expect(() => bytes.check([]))
+			.toThrow(/bytes: 0x[0-9a-f]+ of process \d+ is 8, but was 7/);
+	}
 });

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Random litmus programs with virtual machines, mirrors and pins, valid by construction. */
-import { POINTS } from '../src/lib/points.ts';
-import { DEVICE_KINDS } from '../src/sim/devices.ts';
-import { VM_FORMATS } from '../src/sim/vm.ts';
-import { generator } from '../src/oracle/fuzz.ts';
+import { POINTS } from '../lib/points.ts';
+import { DEVICE_KINDS } from '../sim/devices.ts';
+import { VM_FORMATS } from '../sim/vm.ts';
+import { generator } from './fuzz.ts';
 
 interface Guest { name: string; vcpus: number; slots: { gpa: number; pages: number }[] }
 interface Mapping { name: string; pages: number; writable: boolean }
 interface Owner { name: string; mappings: Mapping[]; guests: Guest[]; devices: [string, string][] }
 
-/** A program of so many statements after those that set it up. */
+/**
+ * A program of so many statements after those that set it up.
+ * @param seed any integer of 32 bits
+ */
 export function randomVmProgram(seed: number, statements: number): string {
 	const below = generator(seed);
 	const pick = <T>(of: readonly T[]): T => of[below(of.length)]!;
