@@ -109,6 +109,7 @@ function line(statement: Statement, tasks: Tasks): Line | undefined {
 }
 
 const SECONDARY = 'the guest drives no secondary MMU, and no file shows what one has mapped';
+const TOLD = 'what a secondary MMU was told is not seen from outside';
 const COMPACTION = 'compaction moves pages by where they lie, which differs from boot to boot';
 
 /* Why a statement has no meaning on a real kernel. */
@@ -130,7 +131,7 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 		return "'at' stops the kernel in the middle of its work, " +
 			'which no real one lets be done';
 	case 'notifiers':
-		return 'what a secondary MMU was told is not seen from outside';
+		return TOLD;
 	case 'reclaim':
 		return statement.cgroup === '/' && !kernelHas(kernel, MEMCG_MEMORY_RECLAIM)
 			? 'this kernel has no file that reclaims from the root cgroup' : undefined;
@@ -139,7 +140,11 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 			return `the guest does not reach ${statement.path}`;
 		return statement.path === 'vm.compact_memory' ? COMPACTION : undefined;
 	case 'expect':
-		return statement.expectation.of === 'spte' ? SECONDARY : undefined;
+		switch (statement.expectation.of) {
+		case 'spte': return SECONDARY;
+		case 'notifiers': return TOLD;
+		default: return undefined;
+		}
 	case 'trace': case 'show': case 'stat':
 		return undefined;
 	default:

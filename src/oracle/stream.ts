@@ -287,7 +287,7 @@ class Reading {
 			return checkTrace(expectation, (event, key) =>
 				sumOf(this.#last, event, key));
 		case 'errno': return checkErrno(expectation, outcomeName(this.#code));
-		case 'cached': case 'spte':
+		case 'cached': case 'spte': case 'notifiers':
 			return BUG('incomparable() lets no disk file and no guest through');
 		}
 	}
