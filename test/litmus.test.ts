@@ -23,9 +23,9 @@ const scratch = mkdtempSync(join(tmpdir(), 'vmmu-litmus-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 const DEFAULT = parseKernel('v5.10.223');
-/* Those of history/ are for kernels of their time: test/history/programs.test.ts runs them. */
+/* Those of history/ and eras/ are for kernels of their time: the tests of test/history run them. */
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
-	.filter((name) => name.endsWith('.litmus') && !name.startsWith('history/'));
+	.filter((name) => name.endsWith('.litmus') && !/^(?:history|eras)\//.test(name));
 
 /* The default kernel, and for each commit that a guard names the one that differs in it. */
 function kernelsOf({ statements }: Program): Kernel[] {

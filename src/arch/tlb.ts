@@ -14,6 +14,8 @@
  * The mm of kernel threads, init_mm, is 0. Its top table is frame 0, which is empty.
  */
 import { BUG, VM_BUG_ON, WARN_ON_ONCE } from '../lib/bug.ts';
+import { applied, MMU_NOTIFIERS_CALL_INVALIDATE_RANGE_WHEN_INVALIDATING_TLBS }
+	from '../lib/commits.ts';
 import { array, f64, global_f64, global_s32, nr_rows, s32, struct, u8, use_rows }
 	from '../lib/struct.ts';
 import { trace_cpu } from '../lib/trace.ts';
@@ -80,6 +82,15 @@ export const tlb_ubcs = struct<number>()('tlb_ubc', TASKS, {
 const last_mm_ctx_id = global_f64('last_mm_ctx_id');
 /** Pages up to which a range is flushed one by one. */
 export const tlb_single_page_flush_ceiling = global_s32('tlb_single_page_flush_ceiling');
+
+/**
+ * Who flushes the TLBs of devices together with those of the CPUs.
+ * @param end first address behind it, or TLB_FLUSH_ALL
+ * @custom mm/mmu_notifier.c puts its function here, for imports point left
+ */
+export const secondaryTlbs: { invalidate: (mm: number, start: number, end: number) => void } = {
+	invalidate: () => {},
+};
 
 /** The PCID of an ASID; 0 is for those who know of none. @ported v5.10 static */
 function kern_pcid(asid: number): number {
@@ -351,6 +362,9 @@ export function flush_tlb_mm_range(
 		flush_tlb_func_local(info, cpu);
 	if ((cpumask[mm] & ~(1 << cpu)) !== 0)
 		flush_tlb_others(cpumask[mm], info);
+	if (applied(MMU_NOTIFIERS_CALL_INVALIDATE_RANGE_WHEN_INVALIDATING_TLBS
+		/* 6bbd42e2df8f, v6.6 */))
+		secondaryTlbs.invalidate(mm, start, end);
 }
 
 /** Everything of an mm. @ported v5.10 arch/x86/include/asm/tlbflush.h:flush_tlb_mm() */
@@ -419,6 +433,10 @@ export function arch_tlbbatch_add_mm(batch: number, mm: number): void {
 	use_rows(tlb_ubcs, batch + 1);
 	inc_mm_tlb_gen(mm);
 	tlb_ubcs.cpumask[batch] |= cpumask[mm];
+	/* Devices at once: a batch is of CPUs. */
+	if (applied(MMU_NOTIFIERS_CALL_INVALIDATE_RANGE_WHEN_INVALIDATING_TLBS
+		/* 6bbd42e2df8f, v6.6 */))
+		secondaryTlbs.invalidate(mm, 0, TLB_FLUSH_ALL);
 }
 
 /** Flush them all, each once. @ported v5.10 */

@@ -6,7 +6,8 @@
  * Lock order modelled: mmap_lock.
  *
  * The IOMMU walks the CPU's tables and sets A and D in them; its TLB is flushed by
- * invalidate_range(), and by that alone.
+ * invalidate_range(), and by that alone; since 6bbd42e2df8f with the CPUs' TLBs, by the same
+ * function as arch_invalidate_secondary_tlbs().
  */
 import { pmd_offset, pte_offset_map, pud_offset } from '../arch/pgtable.ts';
 import { _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_RW, _PAGE_USER }
@@ -51,6 +52,7 @@ function mn_release(mn: mmu_notifier, _mm: mm_struct): void {
 
 const iommu_mn = register_mmu_notifier_ops(logged({
 	name: 'iommu_v2', release: mn_release, invalidate_range: mn_invalidate_range,
+	arch_invalidate_secondary_tlbs: mn_invalidate_range,
 	invalidate_page: mn_invalidate_page }));
 
 /** Bind a device to an address space; 0 for no memory. @reduced without PASIDs and PCI */

@@ -13,6 +13,8 @@
 import type { guest_cpu } from '../arch/nested.ts';
 import { carve } from '../lib/arena.ts';
 import { BUG_ON, VM_BUG_ON, WouldBlock } from '../lib/bug.ts';
+import { applied, KVM_CONSIDER_THE_HVA_IN_MMU_NOTIFIER_RETRY, KVM_USE_GFN_FOR_MMU_NOTIFIER_RETRY }
+	from '../lib/commits.ts';
 import { array, f64, kmem_cache_free, kmem_cache_zalloc, list, nr_rows, s32, struct, to, u8,
 	use_rows, type ptr } from '../lib/struct.ts';
 import type { mm_struct, page, task_struct } from '../mm/mm_types.ts';
@@ -103,7 +105,12 @@ export const kvms = struct<kvm>()('kvm', VMS, {
 	mmu_lock: u8,
 	mmu_notifier_seq: f64,
 	mmu_notifier_count: s32,
+	/* what the invalidations under way are about: user addresses, or gfns since 8569992d64b8 */
+	mmu_notifier_range_start: f64,
+	mmu_notifier_range_end: f64,
 	tlbs_dirty: s32,
+	/* mn_invalidate_lock */
+	mn_active_invalidate_count: s32,
 
 	/* kvm_arch; mmu_lock */
 	n_used_mmu_pages: s32,
@@ -386,6 +393,25 @@ export function mmu_notifier_retry(kvm: kvm, mmu_seq: number): boolean {
 	if (kvms.mmu_notifier_count[kvm])
 		return true;
 	return kvms.mmu_notifier_seq[kvm] !== mmu_seq;
+}
+
+/** @ported v6.1 mmu_invalidate_retry_hva(); of a gfn, mmu_invalidate_retry_gfn() of v6.12 */
+function mmu_notifier_retry_hva(kvm: kvm, mmu_seq: number, at: number): boolean {
+	/* All that is being invalidated is in the range, and what lies between. */
+	if (kvms.mmu_notifier_count[kvm] && at >= kvms.mmu_notifier_range_start[kvm] &&
+	    at < kvms.mmu_notifier_range_end[kvm])
+		return true;
+	return kvms.mmu_notifier_seq[kvm] !== mmu_seq;
+}
+
+/** Whether a fault must begin anew. @ported v6.1 mmu.c static, for what notifiers say */
+export function is_page_fault_stale(
+	kvm: kvm, mmu_seq: number, gfn: gfn_t, hva: number,
+): boolean {
+	if (!applied(KVM_CONSIDER_THE_HVA_IN_MMU_NOTIFIER_RETRY /* 4a42d848db95, v5.12 */))
+		return mmu_notifier_retry(kvm, mmu_seq);
+	return mmu_notifier_retry_hva(kvm, mmu_seq,
+		applied(KVM_USE_GFN_FOR_MMU_NOTIFIER_RETRY /* 8569992d64b8, v6.8 */) ? gfn : hva);
 }
 
 /** struct kvm_shadow_walk_iterator of mmu.c */

@@ -12,6 +12,12 @@ import { PAGE_SIZE } from '../arch/page.ts';
 import { ram } from '../arch/ram.ts';
 import { guest_cpus, use_guest_cpu } from '../arch/nested.ts';
 import { BUG_ON, VM_BUG_ON, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
+import { applied, KVM_AVOID_PFN_TO_PAGE_WHEN_RELEASING_PAGES,
+	KVM_DELETE_CHANGE_PTE_MMU_NOTIFIER_CALLBACK,
+	KVM_DONT_EMIT_TLB_FLUSHES_WHEN_AGING_SPTES, KVM_DONT_MARK_UNUSED_FAULTIN_PAGES_AS_ACCESSED,
+	KVM_DONT_TAKE_MMU_LOCK_FOR_RANGE_INVALIDATION, KVM_FIX_APIC_PAGE_INVALIDATION_RACE,
+	KVM_MARK_FOLIO_DIRTY_WHEN_CREATING_SPTE, KVM_USE_GFN_FOR_MMU_NOTIFIER_RETRY,
+	KVM_USE_STANDARD_HOOKS_FOR_APIC_ACCESS_PAGE } from '../lib/commits.ts';
 import { EEXIST, EFAULT, EHWPOISON, EINVAL, EIO, ENOENT, ENOMEM } from '../lib/errno.ts';
 import { kmem_cache_free, kmem_cache_zalloc, use_rows, type out } from '../lib/struct.ts';
 import { current, smp_processor_id } from '../mm/current.ts';
@@ -31,13 +37,15 @@ import { __gfn_to_hva_memslot, KVM_ADDRESS_SPACE_NUM, KVM_HVA_ERR_BAD, KVM_HVA_E
 	KVM_MEMSLOT_GEN_UPDATE_IN_PROGRESS, KVM_MEMSLOT_INVALID, KVM_MEM_SLOTS_NUM, KVM_MR_CREATE,
 	KVM_MR_DELETE, KVM_MR_FLAGS_ONLY, KVM_MR_MOVE, KVM_PFN_ERR_FAULT, KVM_PFN_ERR_HWPOISON,
 	KVM_PFN_ERR_RO_FAULT, KVM_PFN_NOSLOT, KVM_REQ_MMU_RELOAD, KVM_REQ_TLB_FLUSH,
-	KVM_USER_MEM_SLOTS, is_error_noslot_pfn, kvm_get_vcpu, kvm_is_error_hva, kvm_make_request,
+	KVM_USER_MEM_SLOTS, hva_to_gfn_memslot, is_error_noslot_pfn, kvm_get_vcpu,
+	kvm_is_error_hva, kvm_make_request,
 	kvm_memory_slots, kvm_vcalloc, kvm_vcpus, kvm_vfree, kvm_words, kvms, memslot_at, mmu_lock,
 	mmu_unlock, search_memslots, synchronize_kvm_srcu, type gfn_t, type kvm,
 	type kvm_memory_slot, type kvm_pfn_t, type kvm_vcpu } from './kvm_host.ts';
 import { kvm_age_hva, kvm_arch_mmu_enable_log_dirty_pt_masked, kvm_mmu_create, kvm_mmu_destroy,
-	kvm_mmu_init_vm, kvm_mmu_reset_context, kvm_mmu_unload, kvm_set_spte_hva, kvm_test_age_hva,
-	kvm_unmap_hva_range, map_writable } from './mmu.ts';
+	kvm_mmu_init_vm, kvm_mmu_reset_context, kvm_mmu_unload, kvm_set_pfn_accessed,
+	kvm_set_pfn_dirty, kvm_set_spte_hva, kvm_test_age_hva, kvm_unmap_hva_range, map_writable }
+	from './mmu.ts';
 import { logged } from './notifier_log.ts';
 import { clear_arch, guest_programs, kvm_arch_commit_memory_region, kvm_arch_flush_shadow_all,
 	kvm_arch_flush_shadow_memslot, kvm_arch_free_memslot, kvm_arch_memslots_updated,
@@ -45,7 +53,8 @@ import { clear_arch, guest_programs, kvm_arch_commit_memory_region, kvm_arch_flu
 	from './x86.ts';
 
 const { mm: kvm_mm, memslots, used_slots, lru_slot, generation, mmu_notifier_seq,
-	mmu_notifier_count, tlbs_dirty } = kvms;
+	mmu_notifier_count, mmu_notifier_range_start, mmu_notifier_range_end, tlbs_dirty,
+	mn_active_invalidate_count } = kvms;
 const { base_gfn, npages, userspace_addr, flags: slot_flags, id: slot_id, dirty_bitmap } =
 	kvm_memory_slots;
 const NO_SLOT = 0 as kvm_memory_slot;
@@ -110,15 +119,61 @@ function kvm_mmu_notifier_change_pte(
 	mmu_unlock(kvm);
 }
 
+/** Whether a range meets a slot. @custom what __kvm_handle_hva_range() of v5.15 looks for */
+function hva_range_has_slot(kvm: kvm, start: number, end: number): boolean {
+	for (let i = 0; i < used_slots[kvm]; i++) {
+		const slot = memslot_at(kvm, i);
+
+		if (start < userspace_addr[slot] + npages[slot] * PAGE_SIZE &&
+		    end > userspace_addr[slot])
+			return true;
+	}
+	return false;
+}
+
+/** @ported v6.1; kvm_mmu_invalidate_range_add() of v6.12 for gfns */
+function kvm_mmu_invalidate_range_add(kvm: kvm, first: boolean, start: number, end: number): void {
+	/* Of several at once, the range from the lowest to the highest. */
+	mmu_notifier_range_start[kvm] = first ? start
+		: Math.min(mmu_notifier_range_start[kvm], start);
+	mmu_notifier_range_end[kvm] = first ? end : Math.max(mmu_notifier_range_end[kvm], end);
+}
+
+/** @ported v6.1; by gfns in kvm_mmu_unmap_gfn_range() of v6.12 */
+function kvm_mmu_invalidate_begin(kvm: kvm, start: number, end: number): void {
+	let first = ++mmu_notifier_count[kvm] === 1;
+
+	if (!applied(KVM_USE_GFN_FOR_MMU_NOTIFIER_RETRY /* 8569992d64b8, v6.8 */)) {
+		kvm_mmu_invalidate_range_add(kvm, first, start, end);
+		return;
+	}
+	for (let i = 0; i < used_slots[kvm]; i++) {
+		const slot = memslot_at(kvm, i);
+		const hva_start = Math.max(start, userspace_addr[slot]);
+		const hva_end = Math.min(end, userspace_addr[slot] + npages[slot] * PAGE_SIZE);
+
+		if (hva_start >= hva_end)
+			continue;
+		kvm_mmu_invalidate_range_add(kvm, first, hva_to_gfn_memslot(hva_start, slot),
+			hva_to_gfn_memslot(hva_end + PAGE_SIZE - 1, slot));
+		first = false;
+	}
+}
+
 /** Always 0: it never sleeps. @ported v5.10 static */
 function kvm_mmu_notifier_invalidate_range_start(
 	mn: mmu_notifier, range: mmu_notifier_range,
 ): number {
 	const kvm = mmu_notifier_to_kvm(mn);
 
+	/* Until the end no slot comes or goes, so that the end finds what the start found. */
+	mn_active_invalidate_count[kvm]++;
+	if (applied(KVM_DONT_TAKE_MMU_LOCK_FOR_RANGE_INVALIDATION /* 071064f14d87, v5.15 */) &&
+	    !hva_range_has_slot(kvm, range.start, range.end))
+		return 0;
 	mmu_lock(kvm);
 	/* Raised before the lock is dropped: no SPTE is made from now on. */
-	mmu_notifier_count[kvm]++;
+	kvm_mmu_invalidate_begin(kvm, range.start, range.end);
 	const need_tlb_flush = kvm_unmap_hva_range(kvm, range.start, range.end);
 	if (need_tlb_flush || tlbs_dirty[kvm])
 		kvm_flush_remote_tlbs(kvm);
@@ -128,10 +183,14 @@ function kvm_mmu_notifier_invalidate_range_start(
 
 /** @ported v5.10 static */
 function kvm_mmu_notifier_invalidate_range_end(
-	mn: mmu_notifier, _range: mmu_notifier_range,
+	mn: mmu_notifier, range: mmu_notifier_range,
 ): void {
 	const kvm = mmu_notifier_to_kvm(mn);
 
+	mn_active_invalidate_count[kvm]--;
+	if (applied(KVM_DONT_TAKE_MMU_LOCK_FOR_RANGE_INVALIDATION /* 071064f14d87, v5.15 */) &&
+	    !hva_range_has_slot(kvm, range.start, range.end))
+		return;
 	mmu_lock(kvm);
 	/* Whoever has looked up a page before now must do so again. */
 	mmu_notifier_seq[kvm]++;
@@ -165,7 +224,8 @@ function kvm_mmu_notifier_clear_flush_young(
 
 	mmu_lock(kvm);
 	const young = kvm_age_hva(kvm, start, end);
-	if (young)
+	if (young && !applied(KVM_DONT_EMIT_TLB_FLUSHES_WHEN_AGING_SPTES
+		/* b9883ee40d7e, v6.13 */))
 		kvm_flush_remote_tlbs(kvm);
 	mmu_unlock(kvm);
 	return young;
@@ -200,27 +260,38 @@ function kvm_mmu_notifier_release(mn: mmu_notifier, _mm: mm_struct): void {
 	kvm_flush_shadow_all(mmu_notifier_to_kvm(mn));
 }
 
-/** Index of kvm_mmu_notifier_ops. */
-export const kvm_mmu_notifier_ops = register_mmu_notifier_ops(logged({
-	name: 'kvm',
-	invalidate_range: kvm_mmu_notifier_invalidate_range,
-	invalidate_range_start: kvm_mmu_notifier_invalidate_range_start,
-	invalidate_range_end: kvm_mmu_notifier_invalidate_range_end,
-	invalidate_page: kvm_mmu_notifier_invalidate_page,
-	clear_flush_young: kvm_mmu_notifier_clear_flush_young,
-	clear_young: kvm_mmu_notifier_clear_young,
-	test_young: kvm_mmu_notifier_test_young,
-	change_pte: kvm_mmu_notifier_change_pte,
-	release: kvm_mmu_notifier_release,
-}));
+/** With one, both or none of the two callbacks that came and went. @custom constant in C */
+const with_ops = (invalidate_range: boolean, change_pte: boolean): number =>
+	register_mmu_notifier_ops(logged({
+		name: 'kvm',
+		...(invalidate_range ? { invalidate_range: kvm_mmu_notifier_invalidate_range }
+			: {}),
+		invalidate_range_start: kvm_mmu_notifier_invalidate_range_start,
+		invalidate_range_end: kvm_mmu_notifier_invalidate_range_end,
+		invalidate_page: kvm_mmu_notifier_invalidate_page,
+		clear_flush_young: kvm_mmu_notifier_clear_flush_young,
+		clear_young: kvm_mmu_notifier_clear_young,
+		test_young: kvm_mmu_notifier_test_young,
+		...(change_pte ? { change_pte: kvm_mmu_notifier_change_pte } : {}),
+		release: kvm_mmu_notifier_release,
+	}));
+/* Indices, by which of the two there are. */
+const kvm_mmu_notifier_ops = [with_ops(false, false), with_ops(false, true),
+	with_ops(true, false), with_ops(true, true)] as const;
 
 /** @ported v5.10 static */
 function kvm_init_mmu_notifier(kvm: kvm): number {
 	const mn = kmem_cache_zalloc(mmu_notifiers);
+	const invalidate_range =
+		applied(KVM_FIX_APIC_PAGE_INVALIDATION_RACE /* e649b3f0188f, v5.8 */) &&
+		!applied(KVM_USE_STANDARD_HOOKS_FOR_APIC_ACCESS_PAGE /* 0a8a5f2c8c26, v6.5 */);
+	const change_pte =
+		!applied(KVM_DELETE_CHANGE_PTE_MMU_NOTIFIER_CALLBACK /* f3b65bbaed7c, v6.10 */);
 
 	if (!mn)
 		return -ENOMEM;
-	mmu_notifiers.ops[mn] = kvm_mmu_notifier_ops;
+	mmu_notifiers.ops[mn] =
+		kvm_mmu_notifier_ops[(invalidate_range ? 2 : 0) + (change_pte ? 1 : 0)]!;
 	mmu_notifiers.container[mn] = kvm;
 	kvms.mmu_notifier[kvm] = mn;
 	const r = mmu_notifier_register(mn, tasks.mm[current()]);
@@ -407,6 +478,9 @@ function kvm_set_memslot(
 ): number {
 	/* Who would have to wait for a vCPU does so before anything is changed. */
 	synchronize_kvm_srcu(kvm);
+	if (applied(KVM_DONT_TAKE_MMU_LOCK_FOR_RANGE_INVALIDATION /* 071064f14d87, v5.15 */) &&
+	    mn_active_invalidate_count[kvm])
+		throw new WouldBlock('an invalidation that is under way');
 	if (change === KVM_MR_DELETE || change === KVM_MR_MOVE) {
 		slot_flags[old] |= KVM_MEMSLOT_INVALID;
 		install_new_memslots(kvm);
@@ -762,8 +836,31 @@ function get_user_pages_fast_only(addr: number, nr_pages: number, pages: page[])
 
 /** @ported v5.10 */
 export function kvm_release_pfn_clean(pfn: kvm_pfn_t): void {
-	if (!is_error_noslot_pfn(pfn) && !kvm_is_reserved_pfn(pfn))
+	if (is_error_noslot_pfn(pfn) || kvm_is_reserved_pfn(pfn))
+		return;
+	if (applied(KVM_AVOID_PFN_TO_PAGE_WHEN_RELEASING_PAGES /* 8e1c69149f27, v6.0 */))
+		kvm_set_pfn_accessed(pfn);
+	put_page(pfn as page);
+}
+
+/**
+ * The end of a fault: what it looked up is given back.
+ * @param unused no SPTE was made of it
+ * @param dirty the host's own entry is writable
+ * @ported v7.2 include/linux/kvm_host.h; kvm_release_pfn_clean() before v6.13
+ */
+export function kvm_release_faultin_page(pfn: kvm_pfn_t, unused: boolean, dirty: boolean): void {
+	if (is_error_noslot_pfn(pfn) || kvm_is_reserved_pfn(pfn))
+		return;
+	if (unused && applied(KVM_DONT_MARK_UNUSED_FAULTIN_PAGES_AS_ACCESSED
+		/* 8eaa98004b23, v6.13 */)) {
 		put_page(pfn as page);
+		return;
+	}
+	if (!unused && dirty &&
+	    applied(KVM_MARK_FOLIO_DIRTY_WHEN_CREATING_SPTE /* aa85986e7150, v6.13 */))
+		kvm_set_pfn_dirty(pfn);
+	kvm_release_pfn_clean(pfn);
 }
 
 /**

@@ -14,7 +14,11 @@ import { FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
 import { X86_CR0_PG, entry_reserved } from '../arch/mmu.ts';
 import { NESTED_EPT, NESTED_EPT_AD, ept_misconfigured, guest_cpus } from '../arch/nested.ts';
 import { BUG, BUG_ON, VM_BUG_ON, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
-import { applied, KVM_DONT_SET_ACCESSED_DIRTY_BITS_FOR_ZERO_PAGE } from '../lib/commits.ts';
+import { applied, KVM_CONSIDER_THE_HVA_IN_MMU_NOTIFIER_RETRY,
+	KVM_DONT_MARK_STRUCT_PAGE_ACCESSED_WHEN_ZAPPING,
+	KVM_DONT_SET_ACCESSED_DIRTY_BITS_FOR_ZERO_PAGE, KVM_ENABLE_TDP_MMU_BY_DEFAULT,
+	KVM_MARK_FOLIO_DIRTY_WHEN_CREATING_SPTE,
+	KVM_PUT_DIRECT_PREFETCHED_PAGES_VIA_RELEASE_PAGE_CLEAN } from '../lib/commits.ts';
 import { EFAULT, EINVAL, EIO, ENOMEM, ENOSPC } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_add, list_del, list_empty, list_move } from '../lib/list.ts';
 import { point, scheduling_point } from '../lib/points.ts';
@@ -38,13 +42,14 @@ import { __gfn_to_hva_memslot, INVALID_PAGE, KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE,
 	ROLE_ACCESS_SHIFT, ROLE_AD_DISABLED, ROLE_CR0_WP, ROLE_DIRECT, ROLE_GPTE_IS_8_BYTES,
 	ROLE_INVALID, ROLE_LEVEL, ROLE_NXE, gfn_to_index, hva_to_gfn_memslot, is_error_pfn,
 	is_noslot_pfn, kvm_make_request, kvm_memory_slots, kvm_mmu_pages, kvm_shadow_walk_iterator,
-	kvm_vcpus, kvm_words, kvms, memslot_at, mmu_lock, mmu_notifier_retry, mmu_unlock,
+	kvm_vcpus, kvm_words, kvms, is_page_fault_stale, memslot_at, mmu_lock, mmu_unlock,
 	pte_list_descs, search_memslots, type gfn_t, type kvm, type kvm_memory_slot,
 	type kvm_mmu_page, type kvm_pfn_t, type kvm_rmap_head, type kvm_vcpu, type pte_list_desc,
 	type sptep } from './kvm_host.ts';
 import { __gfn_to_pfn_memslot, gfn_to_pfn_memslot_atomic, gfn_to_page_many_atomic,
-	kvm_flush_remote_tlbs, kvm_is_reserved_pfn, kvm_is_visible_memslot, kvm_release_pfn_clean,
-	kvm_reload_remote_mmus, kvm_vcpu_mark_page_dirty } from './kvm_main.ts';
+	kvm_flush_remote_tlbs, kvm_is_reserved_pfn, kvm_is_visible_memslot,
+	kvm_release_faultin_page, kvm_release_pfn_clean, kvm_reload_remote_mmus,
+	kvm_vcpu_mark_page_dirty } from './kvm_main.ts';
 import { kvm_page_track_is_active, kvm_slot_page_track_add_page,
 	kvm_slot_page_track_remove_page } from './page_track.ts';
 import { paging64_page_fault, paging64_sync_page } from './paging_tmpl.ts';
@@ -217,11 +222,11 @@ function mmu_spte_update(sptep: sptep, lo: number, hi: number): boolean {
 		flush = true;
 	if (is_accessed_spte(old_lo, old_hi) && !is_accessed_spte(lo, hi)) {
 		flush = true;
-		kvm_set_pfn_accessed(spte_to_pfn(old_lo));
+		spte_was_accessed(spte_to_pfn(old_lo));
 	}
 	if (is_dirty_spte(old_lo, old_hi) && !is_dirty_spte(lo, hi)) {
 		flush = true;
-		kvm_set_pfn_dirty(spte_to_pfn(old_lo));
+		spte_was_dirty(spte_to_pfn(old_lo));
 	}
 	return flush;
 }
@@ -245,6 +250,18 @@ export function kvm_set_pfn_accessed(pfn: kvm_pfn_t): void {
 		mark_page_accessed(pfn as page);
 }
 
+/** What a guest did through an entry that goes, or loses its accessed bit. @custom */
+function spte_was_accessed(pfn: kvm_pfn_t): void {
+	if (!applied(KVM_DONT_MARK_STRUCT_PAGE_ACCESSED_WHEN_ZAPPING /* 66bc627e7fee, v6.13 */))
+		kvm_set_pfn_accessed(pfn);
+}
+
+/** The same of its dirty bit, which since aa85986e7150 the fault has seen to. @custom */
+function spte_was_dirty(pfn: kvm_pfn_t): void {
+	if (!applied(KVM_MARK_FOLIO_DIRTY_WHEN_CREATING_SPTE /* aa85986e7150, v6.13 */))
+		kvm_set_pfn_dirty(pfn);
+}
+
 /**
  * From present to not present, of a leaf; what the guest did goes into the page. True if it was
  * present.
@@ -261,9 +278,9 @@ function mmu_spte_clear_track_bits(sptep: sptep): boolean {
 	WARN_ON_ONCE(!kvm_is_reserved_pfn(pfn) && pages._refcount[pfn as page] === 0,
 		`an SPTE maps page ${pfn}, which is free`);
 	if (is_accessed_spte(lo, hi))
-		kvm_set_pfn_accessed(pfn);
+		spte_was_accessed(pfn);
 	if (is_dirty_spte(lo, hi))
-		kvm_set_pfn_dirty(pfn);
+		spte_was_dirty(pfn);
 	return true;
 }
 
@@ -294,7 +311,7 @@ function mmu_spte_age(sptep: sptep): boolean {
 	} else {
 		/* That it is dirty would be lost with the write permission. */
 		if (is_writable_pte(lo))
-			kvm_set_pfn_dirty(spte_to_pfn(lo));
+			spte_was_dirty(spte_to_pfn(lo));
 		const tracked = mark_spte_for_access_track(lo, hi);
 		mmu_spte_update_no_track(sptep, tracked, spte_hi.v);
 	}
@@ -1534,7 +1551,13 @@ function direct_pte_prefetch_many(
 		return -1;
 	for (let i = 0; i < ret; i++, gfn++, start += 2) {
 		mmu_set_spte(vcpu, start, access, false, gfn, prefetched[i]!, true, true);
-		put_page(prefetched[i]!);
+		if (applied(KVM_MARK_FOLIO_DIRTY_WHEN_CREATING_SPTE /* aa85986e7150, v6.13 */))
+			kvm_set_pfn_dirty(prefetched[i]!);
+		if (applied(KVM_PUT_DIRECT_PREFETCHED_PAGES_VIA_RELEASE_PAGE_CLEAN
+			/* 64d5cd99f78e, v6.13 */))
+			kvm_release_pfn_clean(prefetched[i]!);
+		else
+			put_page(prefetched[i]!);
 	}
 	return 0;
 }
@@ -1559,6 +1582,15 @@ export function __direct_pte_prefetch(vcpu: kvm_vcpu, sp: kvm_mmu_page, sptep: s
 }
 
 /**
+ * The fault itself is not about what is being invalidated, but its neighbours may be.
+ * @custom a condition of direct_pte_prefetch() and FNAME(pte_prefetch)() since v5.12
+ */
+export function may_be_going(kvm: kvm): boolean {
+	return applied(KVM_CONSIDER_THE_HVA_IN_MMU_NOTIFIER_RETRY /* 4a42d848db95, v5.12 */) &&
+		kvms.mmu_notifier_count[kvm] !== 0;
+}
+
+/**
  * Neighbours are mapped with the page, as not accessed; without accessed bits nobody could tell
  * them from those that were.
  * @ported v5.10 static
@@ -1566,9 +1598,14 @@ export function __direct_pte_prefetch(vcpu: kvm_vcpu, sp: kvm_mmu_page, sptep: s
 function direct_pte_prefetch(vcpu: kvm_vcpu, sptep: sptep): void {
 	const sp = sptep_to_sp(sptep);
 
+	/* kvm_tdp_mmu_map() maps the one page. */
+	if (tdp_enabled.v && applied(KVM_ENABLE_TDP_MMU_BY_DEFAULT /* 71ba3f3189c7, v5.15 */))
+		return;
 	if (sp_ad_disabled(sp))
 		return;
 	if (sp_level(sp) > PG_LEVEL_4K)
+		return;
+	if (may_be_going(vcpu_kvm[vcpu]))
 		return;
 	__direct_pte_prefetch(vcpu, sp, sptep);
 }
@@ -1942,8 +1979,9 @@ export function hva_of(kvm: kvm, gfn: gfn_t): number {
  * @throws WouldBlock
  * @custom the vCPU spins
  */
-export function wait_for_invalidation(kvm: kvm, r: number): void {
-	if (r === RET_PF_RETRY && kvms.mmu_notifier_count[kvm])
+export function wait_for_invalidation(kvm: kvm, r: number, gfn: gfn_t): void {
+	if (r === RET_PF_RETRY && kvms.mmu_notifier_count[kvm] &&
+	    is_page_fault_stale(kvm, kvms.mmu_notifier_seq[kvm], gfn, hva_of(kvm, gfn)))
 		throw new WouldBlock('an invalidation that is under way');
 }
 
@@ -1974,7 +2012,7 @@ function direct_page_fault(
 	r = RET_PF_RETRY;
 	mmu_lock(kvm);
 	out_unlock: {
-		if (mmu_notifier_retry(kvm, mmu_seq))
+		if (is_page_fault_stale(kvm, mmu_seq, gfn, hva_of(kvm, gfn)))
 			break out_unlock;
 		r = make_mmu_pages_available(vcpu);
 		if (r)
@@ -1982,8 +2020,8 @@ function direct_page_fault(
 		r = __direct_map(vcpu, gpa, error_code, writable, pfn, prefault);
 	}
 	mmu_unlock(kvm);
-	kvm_release_pfn_clean(pfn);
-	wait_for_invalidation(kvm, r);
+	kvm_release_faultin_page(pfn, r === RET_PF_RETRY, writable);
+	wait_for_invalidation(kvm, r, gfn);
 	return r;
 }
 

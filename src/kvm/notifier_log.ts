@@ -11,10 +11,10 @@ import type { mmu_interval_notifier_ops, mmu_notifier_ops } from '../mm/mmu_noti
 /** Callbacks, by their number in a record. */
 export const CALLBACKS = ['', 'release', 'clear_flush_young', 'clear_young', 'test_young',
 	'change_pte', 'invalidate_range_start', 'invalidate_range_end', 'invalidate_range',
-	'invalidate', 'invalidate_page'] as const;
+	'invalidate', 'invalidate_page', 'arch_invalidate_secondary_tlbs'] as const;
 const RELEASE = 1, CLEAR_FLUSH_YOUNG = 2, CLEAR_YOUNG = 3, TEST_YOUNG = 4, CHANGE_PTE = 5,
 	RANGE_START = 6, RANGE_END = 7, INVALIDATE_RANGE = 8, INVALIDATE = 9,
-	INVALIDATE_PAGE = 10;
+	INVALIDATE_PAGE = 10, SECONDARY_TLBS = 11;
 /** MMU_NOTIFY_*, by number. */
 export const EVENT_NAMES = ['UNMAP', 'CLEAR', 'PROTECTION_VMA', 'PROTECTION_PAGE', 'SOFT_DIRTY',
 	'RELEASE', 'MIGRATE'] as const;
@@ -75,7 +75,7 @@ type Ops = Partial<mmu_notifier_ops> & { readonly name: string };
 export function logged(ops: Ops): Ops {
 	const { release, clear_flush_young, clear_young, test_young, change_pte,
 		invalidate_range_start, invalidate_range_end, invalidate_range,
-		invalidate_page } = ops;
+		arch_invalidate_secondary_tlbs, invalidate_page } = ops;
 
 	return {
 		...ops,
@@ -115,6 +115,11 @@ export function logged(ops: Ops): Ops {
 			invalidate_range(mn, mm, start, end);
 			note(mn, INVALIDATE_RANGE, start, end, -1, 0);
 		} } : {}),
+		...(arch_invalidate_secondary_tlbs ? {
+			arch_invalidate_secondary_tlbs: (mn, mm, start, end) => {
+				arch_invalidate_secondary_tlbs(mn, mm, start, end);
+				note(mn, SECONDARY_TLBS, start, end, -1, 0);
+			} } : {}),
 		...(invalidate_page ? { invalidate_page: (mn, mm, address) => {
 			invalidate_page(mn, mm, address);
 			note(mn, INVALIDATE_PAGE, address, address + 4096, -1, 0);

@@ -16,16 +16,16 @@ import { point, scheduling_point } from '../lib/points.ts';
 import type { out } from '../lib/struct.ts';
 import { INVALID_PAGE, KVM_PAGES_PER_HPAGE, PG_LEVEL_4K, ROLE_ACCESS, ROLE_ACCESS_SHIFT,
 	ROLE_DIRECT, is_error_pfn, is_noslot_pfn, kvm_is_error_hva, kvm_mmu_pages,
-	kvm_shadow_walk_iterator, kvm_vcpus, kvms,
-	mmu_lock, mmu_notifier_retry, mmu_unlock, type gfn_t, type kvm_mmu_page,
-	type kvm_pfn_t, type kvm_vcpu, type sptep } from './kvm_host.ts';
-import { guest_word, kvm_flush_remote_tlbs, kvm_release_pfn_clean, kvm_vcpu_gfn_to_hva_prot,
+	kvm_shadow_walk_iterator, kvm_vcpus, kvms, is_page_fault_stale, mmu_lock, mmu_unlock,
+	type gfn_t, type kvm_mmu_page, type kvm_pfn_t, type kvm_vcpu, type sptep }
+	from './kvm_host.ts';
+import { guest_word, kvm_flush_remote_tlbs, kvm_release_faultin_page, kvm_vcpu_gfn_to_hva_prot,
 	kvm_vcpu_mark_page_dirty, kvm_vcpu_read_guest_atomic, user_access } from './kvm_main.ts';
 import { PFERR_FETCH_MASK, PFERR_PRESENT_MASK, PFERR_RSVD_MASK, PFERR_USER_MASK,
 	PFERR_WRITE_MASK, PTE_PREFETCH_NUM, RET_PF_EMULATE, RET_PF_RETRY, RET_PF_SPURIOUS, hva_of,
 	__direct_pte_prefetch, abnormal_ret, clear_sp_write_flooding_count, drop_spte,
 	handle_abnormal_pfn, kvm_mmu_get_page, kvm_mmu_page_get_gfn,
-	link_shadow_page, make_mmu_pages_available, map_writable, mmu_set_spte,
+	link_shadow_page, make_mmu_pages_available, map_writable, may_be_going, mmu_set_spte,
 	mmu_topup_memory_caches, page_fault_handle_page_track, pte_prefetch_gfn_to_pfn, set_spte,
 	shadow_page_table_clear_flood, shadow_walk_init, shadow_walk_next, shadow_walk_okay,
 	sp_level, spt_of, spte_index, sptep_to_sp, sync_mmio_spte, try_async_pf,
@@ -245,7 +245,8 @@ function paging64_prefetch_gpte(
 	if (is_error_pfn(pfn))
 		return false;
 	mmu_set_spte(vcpu, spte, pte_access, false, gfn, pfn, true, true);
-	kvm_release_pfn_clean(pfn);
+	/* only pages that the host may write are mapped ahead */
+	kvm_release_faultin_page(pfn, false, true);
 	return true;
 }
 
@@ -275,6 +276,8 @@ function paging64_pte_prefetch(vcpu: kvm_vcpu, gw: guest_walker, sptep: sptep): 
 	const sp = sptep_to_sp(sptep);
 
 	if (sp_level(sp) > PG_LEVEL_4K)
+		return;
+	if (may_be_going(kvm_vcpus.kvm[vcpu]))
 		return;
 	if (sp_role[sp] & ROLE_DIRECT) {
 		__direct_pte_prefetch(vcpu, sp, sptep);
@@ -392,7 +395,7 @@ export function paging64_page_fault(
 	r = RET_PF_RETRY;
 	mmu_lock(kvm);
 	out_unlock: {
-		if (mmu_notifier_retry(kvm, mmu_seq))
+		if (is_page_fault_stale(kvm, mmu_seq, gfn, hva_of(kvm, gfn)))
 			break out_unlock;
 		r = make_mmu_pages_available(vcpu);
 		if (r)
@@ -400,8 +403,8 @@ export function paging64_page_fault(
 		r = paging64_fetch(vcpu, addr, walker, error_code, pfn, writable, prefault);
 	}
 	mmu_unlock(kvm);
-	kvm_release_pfn_clean(pfn);
-	wait_for_invalidation(kvm, r);
+	kvm_release_faultin_page(pfn, r === RET_PF_RETRY, writable);
+	wait_for_invalidation(kvm, r, gfn);
 	return r;
 }
 

@@ -70,6 +70,7 @@ export const MMU_NOTIFIERS_CORE = commit(
 		],
 		changes: 'Secondary MMUs are asked for their accessed bits, and told ' +
 			'of what is unmapped.',
+		programs: ['history/cddb8a5c14aa-a-guest'],
 	});
 export const MLOCK_MLOCKED_PAGES_ARE_UNEVICTABLE = commit(
 	'b291f000393f', 'v2.6.28', undefined,
@@ -198,6 +199,7 @@ export const MM_MOVE_ALL_MMU_NOTIFIER_INVOCATIONS_OUTSIDE_THE_PT_LOCK = commit(
 			' page-table lock.',
 		needs: [{ id: 'cddb8a5c14aa',
 			because: 'it moves calls that this one brought' }],
+		programs: ['history/2ec74c3ef2d8-after-the-lock'],
 	});
 export const MM_CONVERT_TRY_TO_UNMAP_ONE_TO_USE_PAGE_VMA_MAPPED_WALK = commit(
 	'c7ab0d2fdc84', 'v4.11', undefined,
@@ -207,16 +209,18 @@ export const MM_CONVERT_TRY_TO_UNMAP_ONE_TO_USE_PAGE_VMA_MAPPED_WALK = commit(
 			' the page-table lock, after the reference is dropped.',
 		needs: [{ id: '2ec74c3ef2d8',
 			because: 'it moves the same call again' }],
+		programs: ['history/c7ab0d2fdc84-under-the-lock'],
 	});
 export const MM_RMAP_UPDATE_TO_NEW_MMU_NOTIFIER_SEMANTIC_V2 = commit(
 	'369ea8242c0f', 'v4.13', undefined,
 	'mm/rmap: update to new mmu_notifier semantic v2', {
 		date: '2017-08-31',
-		where: ['mm/rmap.c:try_to_unmap_one'],
+		where: ['mm/rmap.c:try_to_unmap_one', 'mm/rmap.c:page_mkclean_one'],
 		changes: 'Secondary MMUs drop the range before its accessed bits are ' +
 			'tested: those of a guest cannot rescue a page any more.',
 		needs: [{ id: 'c7ab0d2fdc84',
 			because: 'it replaces the call that this one placed' }],
+		programs: ['history/369ea8242c0f-guest-in-the-window'],
 	});
 export const MM_MMU_NOTIFIER_AVOID_DOUBLE_NOTIFICATION = commit(
 	'0f10851ea475', 'v4.15', undefined,
@@ -227,6 +231,15 @@ export const MM_MMU_NOTIFIER_AVOID_DOUBLE_NOTIFICATION = commit(
 			'pages alone, and before the reference is dropped.',
 		needs: [{ id: '369ea8242c0f',
 			because: 'it leaves out calls that this one brought' }],
+		programs: ['history/0f10851ea475-file-page'],
+	});
+export const MM_MMU_NOTIFIER_AVOID_CALL_TO_INVALIDATE_RANGE_IN_RANGE_END = commit(
+	'4645b9fe84bf', 'v4.15', undefined,
+	'mm/mmu_notifier: avoid call to invalidate_range() in range_end()', {
+		where: ['mm/memory.c:wp_page_copy'],
+		changes: 'A copy on write tells secondary MMUs once by invalidate_range(); ' +
+			'before, a second time at the end of its range.',
+		programs: ['history/4645b9fe84bf-copy'],
 	});
 export const MM_VMSCAN_DO_NOT_SHARE_CGROUP_ITERATION_BETWEEN_RECLAIMERS = commit(
 	'1ba6fc9af35b', 'v5.4', undefined,
@@ -315,6 +328,13 @@ export const MM_VMSCAN_LIMIT_THE_RANGE_OF_LRU_TYPE_BALANCING = commit(
 			because: 'it is of the same series and comes after it' }],
 		programs: ['history/d483a5dd009a-not-below-a-third'],
 	});
+export const KVM_FIX_APIC_PAGE_INVALIDATION_RACE = commit(
+	'e649b3f0188f', 'v5.8', undefined,
+	'KVM: x86: Fix APIC page invalidation race', {
+		where: ['virt/kvm/kvm_main.c:kvm_init_mmu_notifier'],
+		changes: 'KVM has an invalidate_range(), for the page of its APIC.',
+		programs: ['history/e649b3f0188f-invalidate-range'],
+	});
 export const MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU = commit(
 	'b518154e59aa', 'v5.9', undefined,
 	'mm/vmscan: protect the workingset on anonymous LRU', {
@@ -395,6 +415,14 @@ export const MM_MMU_NOTIFIERS_PAIR_RANGE_END_WITH_RANGE_START = commit(
 		where: ['mm/mmu_notifier.c:mn_hlist_invalidate_range_start'],
 		changes: 'When a start fails, those that did start are told the end.',
 	});
+export const KVM_CONSIDER_THE_HVA_IN_MMU_NOTIFIER_RETRY = commit(
+	'4a42d848db95', 'v5.12', undefined,
+	'KVM: x86/mmu: Consider the hva in mmu_notifier retry', {
+		where: ['include/linux/kvm_host.h:is_page_fault_stale'],
+		changes: "A guest's fault waits for an invalidation that is under way only if it " +
+			'is about the same addresses; before, for any of the task.',
+		programs: ['history/4a42d848db95-another-page'],
+	});
 export const MM_FIX_SWAP_UNDERCOUNTING_IN_CGROUP2 = commit(
 	'2d1c498072de', 'v5.12', 'v5.10.20',
 	'mm: memcontrol: fix swap undercounting in cgroup2', {
@@ -436,6 +464,27 @@ export const MM_AVOID_DIVIDE_BY_ZERO_IN_MEMORY_LOW = commit(
 		changes: 'The divisor of the protected share is one page more.',
 		needs: [{ id: 'f56ce412a59d',
 			because: 'it changes the divisor where that put it' }],
+	});
+export const KVM_DONT_TAKE_MMU_LOCK_FOR_RANGE_INVALIDATION = commit(
+	'071064f14d87', 'v5.15', undefined,
+	"KVM: Don't take mmu_lock for range invalidation unless necessary", {
+		where: [
+			'virt/kvm/kvm_main.c:kvm_mmu_notifier_invalidate_range_start',
+			'virt/kvm/kvm_main.c:kvm_mmu_notifier_invalidate_range_end',
+		],
+		changes: 'An invalidation of what is in no slot of a guest turns back none of ' +
+			'its faults; and while one is under way, no slot comes or goes.',
+		needs: [{ id: '4a42d848db95',
+			because: 'it rests on the ranges that this one notes' }],
+		programs: ['history/071064f14d87-in-no-slot'],
+	});
+export const KVM_ENABLE_TDP_MMU_BY_DEFAULT = commit(
+	'71ba3f3189c7', 'v5.15', undefined,
+	'KVM: x86: enable TDP MMU by default', {
+		where: ['arch/x86/kvm/mmu/mmu.c:direct_pte_prefetch'],
+		changes: 'With EPT or NPT a fault maps its own page alone; before, also those ' +
+			'beside it that the task has.',
+		programs: ['history/71ba3f3189c7-one-page-a-fault'],
 	});
 export const MEMCG_SWITCH_LRUVEC_STATS_TO_RSTAT = commit(
 	'7e1c0d6f5820', 'v5.15', undefined,
@@ -541,6 +590,17 @@ export const KVM_DONT_SET_ACCESSED_DIRTY_BITS_FOR_ZERO_PAGE = commit(
 		where: ['virt/kvm/kvm_main.c:kvm_set_pfn_accessed'],
 		changes: 'What a guest did with the zero page marks neither it nor ' +
 			'its reference; before, it got PG_referenced and PG_dirty.',
+		programs: ['history/a1040b0d42ac-zero-page'],
+	});
+export const KVM_AVOID_PFN_TO_PAGE_WHEN_RELEASING_PAGES = commit(
+	'8e1c69149f27', 'v6.0', undefined,
+	'KVM: Avoid pfn_to_page() and vice versa when releasing pages', {
+		where: ['virt/kvm/kvm_main.c:kvm_release_pfn_clean'],
+		changes: "A fault of a guest marks its page accessed once more when it is done " +
+			'with it, so that one fault activates a page.',
+		needs: [{ id: 'a1040b0d42ac',
+			because: 'it uses what that made of the test for pages that are marked' }],
+		programs: ['history/8e1c69149f27-one-fault-activates'],
 	});
 export const MM_RMAP_FIX_ANON_VMA_DEGREE_AMBIGUITY = commit(
 	'2555283eb40d', 'v6.0', 'v5.10.141',
@@ -603,6 +663,64 @@ export const MM_VMSCAN_MAKE_ROTATIONS_A_SECONDARY_FACTOR = commit(
 			because: 'it adds to the cost of that series' }],
 		programs: ['history/0538a82c39e9-in-32nds'],
 	});
+export const KVM_USE_STANDARD_HOOKS_FOR_APIC_ACCESS_PAGE = commit(
+	'0a8a5f2c8c26', 'v6.5', undefined,
+	'KVM: x86: Use standard mmu_notifier invalidate hooks for APIC access page', {
+		where: ['virt/kvm/kvm_main.c:kvm_init_mmu_notifier'],
+		changes: 'KVM has no invalidate_range() any more.',
+		needs: [{ id: 'e649b3f0188f', because: 'it takes away what that brought' }],
+		programs: ['history/0a8a5f2c8c26-no-invalidate-range'],
+	});
+export const MMU_NOTIFIERS_CALL_INVALIDATE_RANGE_WHEN_INVALIDATING_TLBS = commit(
+	'6bbd42e2df8f', 'v6.6', undefined,
+	'mmu_notifiers: call invalidate_range() when invalidating TLBs', {
+		where: [
+			'arch/x86/mm/tlb.c:flush_tlb_mm_range',
+			'arch/x86/mm/tlb.c:arch_tlbbatch_add_mm',
+			'mm/mmu_gather.c:tlb_flush_mmu_tlbonly',
+		],
+		changes: "The TLBs of devices are flushed whenever a CPU's is, also where a " +
+			'protection shrinks or a bit is cleared.',
+		needs: [{ id: '0a8a5f2c8c26',
+			because: "invalidate_range() is a matter of TLBs, which KVM's was not" }],
+		programs: ['history/6bbd42e2df8f-with-the-tlb'],
+	});
+export const MMU_NOTIFIERS_DONT_INVALIDATE_SECONDARY_TLBS_IN_RANGE_END = commit(
+	'ec8832d007cb', 'v6.6', undefined,
+	"mmu_notifiers: don't invalidate secondary TLBs as part of " +
+	'mmu_notifier_invalidate_range_end()', {
+		where: [
+			'mm/mmu_notifier.c:mn_hlist_invalidate_end',
+			'mm/rmap.c:try_to_unmap_one',
+			'mm/memory.c:wp_page_copy',
+		],
+		changes: 'The TLBs of devices are flushed with those of the CPUs, and ' +
+			'nowhere else.',
+		needs: [{ id: '6bbd42e2df8f',
+			because: 'it leaves to that what it takes away' }],
+		programs: ['history/ec8832d007cb-once'],
+	});
+export const KVM_USE_GFN_FOR_MMU_NOTIFIER_RETRY = commit(
+	'8569992d64b8', 'v6.8', undefined,
+	'KVM: Use gfn instead of hva for mmu_notifier_retry', {
+		date: '2023-10-27',
+		where: [
+			'virt/kvm/kvm_main.c:kvm_mmu_invalidate_begin',
+			'include/linux/kvm_host.h:is_page_fault_stale',
+		],
+		changes: "Which of a guest's faults wait for an invalidation is decided by the " +
+			"guest's addresses; before, by the task's.",
+		needs: [{ id: '071064f14d87',
+			because: 'a range of no slot would have no guest addresses' }],
+		programs: ['history/8569992d64b8-between-two-slots'],
+	});
+export const KVM_DELETE_CHANGE_PTE_MMU_NOTIFIER_CALLBACK = commit(
+	'f3b65bbaed7c', 'v6.10', undefined,
+	'KVM: delete .change_pte MMU notifier callback', {
+		where: ['virt/kvm/kvm_main.c:kvm_init_mmu_notifier'],
+		changes: 'KVM is not told of the new entry of a copy on write.',
+		programs: ['history/f3b65bbaed7c-copy'],
+	});
 export const MM_MADVISE_PAGEOUT_IGNORE_REFERENCES = commit(
 	'2864f3d0f583', 'v6.10', undefined,
 	'mm: madvise: pageout: ignore references rather than clearing young', {
@@ -632,6 +750,51 @@ export const MM_SHRINK_SKIP_FOLIO_MAPPED_BY_AN_EXITING_PROCESS = commit(
 			'kept, since it is about to be freed.',
 		needs: [{ id: '6d4675e60135',
 			because: 'it uses the answer -1 that this one brought' }],
+	});
+
+export const KVM_MARK_FOLIO_DIRTY_WHEN_CREATING_SPTE = commit(
+	'aa85986e7150', 'v6.13', undefined,
+	'KVM: x86/mmu: Mark folio dirty when creating SPTE, not when zapping/modifying', {
+		where: [
+			'arch/x86/kvm/mmu/mmu.c:mmu_spte_clear_track_bits',
+			'include/linux/kvm_host.h:kvm_release_faultin_page',
+		],
+		changes: 'A fault of a guest on what the task may write makes the page dirty, a ' +
+			'read too; before, a write, when its entry was zapped.',
+		programs: ['history/aa85986e7150-read'],
+	});
+export const KVM_PUT_DIRECT_PREFETCHED_PAGES_VIA_RELEASE_PAGE_CLEAN = commit(
+	'64d5cd99f78e', 'v6.13', undefined,
+	'KVM: x86/mmu: Put direct prefetched pages via kvm_release_page_clean()', {
+		where: ['arch/x86/kvm/mmu/mmu.c:direct_pte_prefetch_many'],
+		changes: 'Pages that a fault of a guest maps ahead are marked accessed as its own.',
+		needs: [{ id: '8e1c69149f27',
+			because: 'before it kvm_release_page_clean() marked nothing' }],
+		programs: ['history/64d5cd99f78e-mapped-ahead'],
+	});
+export const KVM_DONT_MARK_UNUSED_FAULTIN_PAGES_AS_ACCESSED = commit(
+	'8eaa98004b23', 'v6.13', undefined,
+	"KVM: x86/mmu: Don't mark unused faultin pages as accessed", {
+		where: ['include/linux/kvm_host.h:kvm_release_faultin_page'],
+		changes: 'A fault of a guest that is turned back does not mark the page it found.',
+		needs: [{ id: '8e1c69149f27',
+			because: 'it is about the mark that this one set' }],
+		programs: ['history/8eaa98004b23-turned-back'],
+	});
+export const KVM_DONT_MARK_STRUCT_PAGE_ACCESSED_WHEN_ZAPPING = commit(
+	'66bc627e7fee', 'v6.13', undefined,
+	'KVM: x86/mmu: Don\'t mark "struct page" accessed when zapping SPTEs', {
+		where: ['arch/x86/kvm/mmu/mmu.c:mmu_spte_clear_track_bits'],
+		changes: 'What a guest has used is not marked accessed when its entry is zapped.',
+		programs: ['history/66bc627e7fee-zapped'],
+	});
+export const KVM_DONT_EMIT_TLB_FLUSHES_WHEN_AGING_SPTES = commit(
+	'b9883ee40d7e', 'v6.13', undefined,
+	"KVM: x86: Don't emit TLB flushes when aging SPTEs for mmu_notifiers", {
+		where: ['virt/kvm/kvm_main.c:kvm_mmu_notifier_clear_flush_young'],
+		changes: "clear_flush_young() leaves the guest's TLB as it is, so that what is " +
+			'cached there can be used unseen.',
+		programs: ['history/b9883ee40d7e-hidden-by-the-tlb'],
 	});
 
 /** Every commit that can be switched, the oldest first; a commit's number is its place here. */

@@ -20,6 +20,7 @@ export const POINTS = [
 	'try_to_unmap_one.range_start.return',
 	'try_to_unmap_one.pte_locked',
 	'try_to_unmap_one.pte_cleared',
+	'try_to_unmap_one.invalidate_page.return',
 	'try_to_unmap_one.range_end',
 	'try_to_unmap_flush',
 	'isolate_lru_pages.return',

@@ -24,6 +24,7 @@ import { BUG, BUG_ON, VM_BUG_ON, VM_BUG_ON_PAGE, WouldBlock } from '../lib/bug.t
 import { EAGAIN, EINVAL, ENOMEM } from '../lib/errno.ts';
 import { list_add, list_empty } from '../lib/list.ts';
 import { applied, MM_ADD_VMA_HAS_RECENCY, MM_DONT_SKIP_SWAP_ENTRY_EVEN_IF_ZAP_DETAILS_SPECIFIED,
+	MM_MMU_NOTIFIER_AVOID_CALL_TO_INVALIDATE_RANGE_IN_RANGE_END,
 	MM_VMSCAN_PROTECT_THE_WORKINGSET_ON_ANONYMOUS_LRU } from '../lib/commits.ts';
 import { point, scheduling_point } from '../lib/points.ts';
 import { global_f64, global_s32, type out } from '../lib/struct.ts';
@@ -1028,7 +1029,11 @@ function wp_page_copy(vmf: vm_fault): number {
 			put_page(new_page);
 
 		/* invalidate_range() was part of ptep_clear_flush_notify() */
-		mmu_notifier_invalidate_range_only_end(range);
+		if (applied(MM_MMU_NOTIFIER_AVOID_CALL_TO_INVALIDATE_RANGE_IN_RANGE_END
+			/* 4645b9fe84bf, v4.15 */))
+			mmu_notifier_invalidate_range_only_end(range);
+		else
+			mmu_notifier_invalidate_range_end(range);
 		if (old_page) {
 			if (page_copied && (vm_flags[vma] & VM_LOCKED)) {
 				lock_page(old_page);

@@ -13,6 +13,8 @@ import { mmHooks } from '../arch/pgtable.ts';
 import { FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
 import { TLB_FLUSH_ALL, flush_tlb_mm_range } from '../arch/tlb.ts';
 import { VM_BUG_ON, VM_BUG_ON_PAGE } from '../lib/bug.ts';
+import { applied, MMU_NOTIFIERS_CALL_INVALIDATE_RANGE_WHEN_INVALIDATING_TLBS }
+	from '../lib/commits.ts';
 import { array, f64, kmem_cache_free, kmem_cache_zalloc, s32, struct, to, u8, type ptr }
 	from '../lib/struct.ts';
 import { GFP_NOWAIT, __GFP_NOWARN } from './gfp.ts';
@@ -223,7 +225,10 @@ export function tlb_flush_mmu_tlbonly(tlb: mmu_gather): void {
 		return;
 
 	tlb_flush(tlb);
-	mmu_notifier_invalidate_range(tlb_mm[tlb], start[tlb], end[tlb]);
+	/* Since then flush_tlb_mm_range() sees to devices. */
+	if (!applied(MMU_NOTIFIERS_CALL_INVALIDATE_RANGE_WHEN_INVALIDATING_TLBS
+		/* 6bbd42e2df8f, v6.6 */))
+		mmu_notifier_invalidate_range(tlb_mm[tlb], start[tlb], end[tlb]);
 	__tlb_reset_range(tlb);
 }
 

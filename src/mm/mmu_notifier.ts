@@ -14,9 +14,10 @@ export { mmu_notifier_range } from './rmap_types.ts';
 import { pmdp_clear_flush_young, pmdp_test_and_clear_young, ptep_clear_flush_young,
 	ptep_test_and_clear_young, set_pte_at } from '../arch/pgtable.ts';
 import { PAGE_SIZE, PMD_SIZE, align_down, page_align_down } from '../arch/page.ts';
+import { secondaryTlbs } from '../arch/tlb.ts';
 import { BUG, BUG_ON, WARN_ON_ONCE, WouldBlock } from '../lib/bug.ts';
-import { applied, MM_MMU_NOTIFIERS_PAIR_RANGE_END_WITH_RANGE_START, MMU_NOTIFIERS_CORE }
-	from '../lib/commits.ts';
+import { applied, MM_MMU_NOTIFIERS_PAIR_RANGE_END_WITH_RANGE_START, MMU_NOTIFIERS_CORE,
+	MMU_NOTIFIERS_DONT_INVALIDATE_SECONDARY_TLBS_IN_RANGE_END } from '../lib/commits.ts';
 import { EAGAIN, EINVAL, ENOMEM, ENOSYS, EOVERFLOW } from '../lib/errno.ts';
 import { INTERVAL_TREE } from '../lib/interval_tree.ts';
 import { point, scheduling_point } from '../lib/points.ts';
@@ -80,6 +81,9 @@ export interface mmu_notifier_ops {
 		((subscription: mmu_notifier, range: mmu_notifier_range) => void) | null;
 	readonly invalidate_range: ((subscription: mmu_notifier, mm: mm_struct,
 		start: number, end: number) => void) | null;
+	/** The CPUs' TLBs are flushed; what invalidate_range() is called since 6bbd42e2df8f. */
+	readonly arch_invalidate_secondary_tlbs: ((subscription: mmu_notifier, mm: mm_struct,
+		start: number, end: number) => void) | null;
 	/** The page at an address was unmapped; only before 369ea8242c0f. */
 	readonly invalidate_page:
 		((subscription: mmu_notifier, mm: mm_struct, address: number) => void) | null;
@@ -100,7 +104,8 @@ export interface mmu_interval_notifier_ops {
 const no_ops: mmu_notifier_ops = {
 	name: '', release: null, clear_flush_young: null, clear_young: null, test_young: null,
 	change_pte: null, invalidate_range_start: null, invalidate_range_end: null,
-	invalidate_range: null, invalidate_page: null, alloc_notifier: null, free_notifier: null,
+	invalidate_range: null, arch_invalidate_secondary_tlbs: null, invalidate_page: null,
+	alloc_notifier: null, free_notifier: null,
 };
 /* Tables of code; element 0 is nobody's. Filled while modules load, constant after that. */
 const notifier_ops: mmu_notifier_ops[] = [no_ops];
@@ -568,7 +573,9 @@ function mn_hlist_invalidate_end(
 		 * For subscribers with nothing but invalidate_range(), this is the end too. After
 		 * only_end they were told when the entries changed.
 		 */
-		if (!only_end && ops.invalidate_range)
+		if (!only_end && ops.invalidate_range &&
+		    !applied(MMU_NOTIFIERS_DONT_INVALIDATE_SECONDARY_TLBS_IN_RANGE_END
+			/* ec8832d007cb, v6.6 */))
 			ops.invalidate_range(sub, range.mm, range.start, range.end);
 		if (ops.invalidate_range_end)
 			ops.invalidate_range_end(sub, range);
@@ -602,6 +609,30 @@ export function __mmu_notifier_invalidate_range(
 	}
 	srcu_read_unlock();
 }
+
+/** @ported v6.12 */
+function __mmu_notifier_arch_invalidate_secondary_tlbs(
+	mm: mm_struct, start: number, end: number,
+): void {
+	srcu_read_lock();
+	for (let sub = subs_list[mm_subs[mm]]; sub; sub = hlist_next[sub]) {
+		const { arch_invalidate_secondary_tlbs } = notifier_ops[sub_ops[sub]]!;
+
+		if (arch_invalidate_secondary_tlbs)
+			arch_invalidate_secondary_tlbs(sub, mm, start, end);
+	}
+	srcu_read_unlock();
+}
+
+/** @ported v6.12 include/linux/mmu_notifier.h; a negative end is that of everything */
+function mmu_notifier_arch_invalidate_secondary_tlbs(
+	mm: number, start: number, end: number,
+): void {
+	if (mm_subs[mm as mm_struct])
+		__mmu_notifier_arch_invalidate_secondary_tlbs(mm as mm_struct, start,
+			end < 0 ? RANGE_END_MAX : end);
+}
+secondaryTlbs.invalidate = mmu_notifier_arch_invalidate_secondary_tlbs;
 
 /**
  * mmu_notifier_register() of a caller that holds mmap_lock for writing.
@@ -1005,9 +1036,10 @@ export function mmu_notifier_invalidate_range_only_end(range: mmu_notifier_range
 		__mmu_notifier_invalidate_range_end(range, true);
 }
 
-/** @ported v5.10 include/linux/mmu_notifier.h */
+/** @ported v5.10 include/linux/mmu_notifier.h; no caller is left since ec8832d007cb */
 export function mmu_notifier_invalidate_range(mm: mm_struct, start: number, end: number): void {
-	if (mm_subs[mm])
+	if (mm_subs[mm] && !applied(MMU_NOTIFIERS_DONT_INVALIDATE_SECONDARY_TLBS_IN_RANGE_END
+		/* ec8832d007cb, v6.6 */))
 		__mmu_notifier_invalidate_range(mm, start, end);
 }
 

@@ -99,6 +99,7 @@ const RANGE_START_RETURN = point('try_to_unmap_one.range_start.return');
 const RMAP_LOCKED = point('rmap_walk.locked');
 const PTE_LOCKED = point('try_to_unmap_one.pte_locked');
 const PTE_CLEARED = point('try_to_unmap_one.pte_cleared');
+const INVALIDATE_PAGE_RETURN = point('try_to_unmap_one.invalidate_page.return');
 const RANGE_END = point('try_to_unmap_one.range_end');
 const TRY_TO_UNMAP_FLUSH = point('try_to_unmap_flush');
 
@@ -725,11 +726,17 @@ function page_mkclean_one(
 ): boolean {
 	const { pvmw, range } = rmap_frame_current();
 	const mm = vm_mm[vma];
+	const bracketed = applied(MM_RMAP_UPDATE_TO_NEW_MMU_NOTIFIER_SEMANTIC_V2
+		/* 369ea8242c0f, v4.13 */);
+	const selective = applied(MM_MMU_NOTIFIER_AVOID_DOUBLE_NOTIFICATION
+		/* 0f10851ea475, v4.15 */);
 
 	page_vma_mapped_walk_init(pvmw, page, vma, address, PVMW_SYNC);
-	mmu_notifier_range_init(range, MMU_NOTIFY_PROTECTION_PAGE, 0, vma, mm, address,
-		Math.min(vm_end[vma], address + page_size(page)));
-	mmu_notifier_invalidate_range_start(range);
+	if (bracketed) {
+		mmu_notifier_range_init(range, MMU_NOTIFY_PROTECTION_PAGE, 0, vma, mm, address,
+			Math.min(vm_end[vma], address + page_size(page)));
+		mmu_notifier_invalidate_range_start(range);
+	}
 
 	while (page_vma_mapped_walk(pvmw)) {
 		address = pvmw.address;
@@ -758,10 +765,15 @@ function page_mkclean_one(
 		}
 
 		/* No invalidate_range(): the translation stays, only its rights shrink. */
+		if (!bracketed)
+			mmu_notifier_invalidate_page(mm, address);
+		else if (!selective)
+			mmu_notifier_invalidate_range(mm, address, address + PAGE_SIZE);
 		cleaned.v++;
 	}
 
-	mmu_notifier_invalidate_range_end(range);
+	if (bracketed)
+		mmu_notifier_invalidate_range_end(range);
 	return true;
 }
 
@@ -1035,9 +1047,11 @@ export function try_to_unmap_one(
 		} else {
 			pteval = ptep_clear_flush(vma, address, pte);
 		}
-		if (!after_ptl)
-			mmu_notifier_invalidate_page(mm, address);
 		ptl_hold(mm, address);
+		if (!after_ptl) {
+			mmu_notifier_invalidate_page(mm, address);
+			scheduling_point(INVALIDATE_PAGE_RETURN, page, address);
+		}
 		scheduling_point(PTE_CLEARED, page, address);
 		ptl_release(outer_mm, outer_address);
 
@@ -1130,15 +1144,21 @@ export function try_to_unmap_one(
 		put_page(page);
 		if (bracketed && !selective)
 			mmu_notifier_invalidate_range(mm, address, address + PAGE_SIZE);
-		else if (under_ptl && !bracketed)
+		else if (under_ptl && !bracketed) {
+			ptl_hold(mm, address);
 			mmu_notifier_invalidate_page(mm, address);
+			scheduling_point(INVALIDATE_PAGE_RETURN, page, address);
+			ptl_release(outer_mm, outer_address);
+		}
 		unmapped = true;
 	}
 
 	if (bracketed)
 		mmu_notifier_invalidate_range_end(range);
-	else if (unmapped && after_ptl && !under_ptl)
+	else if (unmapped && after_ptl && !under_ptl) {
 		mmu_notifier_invalidate_page(mm, address);
+		scheduling_point(INVALIDATE_PAGE_RETURN, page, address);
+	}
 	scheduling_point(RANGE_END, page, address);
 
 	return ret;

@@ -201,7 +201,7 @@ function sumOf(lines: readonly string[], event: string, key: string): number {
 /* What a secondary MMU has mapped or was told: no file of Linux shows it. */
 const isOursAlone = (statement: Statement): boolean =>
 	statement.kind === 'showguest' || statement.kind === 'notifiers' ||
-	statement.kind === 'expect' && statement.expectation.of === 'spte';
+	statement.kind === 'expect' && ['spte', 'notifiers'].includes(statement.expectation.of);
 
 /* A run on its way through the program, as the emulator's runner has it. */
 class Reading {
@@ -310,7 +310,7 @@ class Reading {
 			return checkTrace(expectation, (event, key) =>
 				sumOf(this.#last, event, key));
 		case 'errno': return checkErrno(expectation, outcomeName(this.#code));
-		case 'cached': case 'spte':
+		case 'cached': case 'spte': case 'notifiers':
 			return BUG('incomparable() lets no disk file through, ' +
 				'and what is ours alone is not asked');
 		}

@@ -52,6 +52,7 @@ export const RELEASES: readonly Release[] = [
 	{ name: 'v2.6.34', trust: 'partial', missing: OLD },
 	{ name: 'v3.3', trust: 'partial', missing: OLD },
 	{ name: 'v3.5', trust: 'partial', missing: OLD },
+	{ name: 'v3.10', trust: 'partial', missing: OLD },
 	{ name: 'v4.12', trust: 'partial', missing: OLD },
 	{ name: 'v4.13', trust: 'partial', missing: OLD },
 	{ name: 'v4.15', trust: 'partial', missing: OLD },

@@ -24,6 +24,25 @@ const refusal = (...words: string[]): string => {
 	return status === 64 && stdout === '' ? stderr : `status ${status}: ${stdout}${stderr}`;
 };
 
+/*
+ * What each expects of each era was written from the tables of the kernels' history: who is told
+ * what of a page that is unmapped, and whose reference keeps a page. Only that KVM has a callback
+ * invalidate_range() from v5.8 to v6.4 alone is from its sources, and that since v6.0 the fault of
+ * a guest activates its page.
+ */
+test('eras: who is told what, and whose reference counts, as one matrix', () => {
+	const eras = ['v4.12', 'v4.13', 'v4.15', 'v5.8', 'v5.10', 'v5.10.4', 'v5.18', 'v6.1',
+		'v6.12', 'v7.2'];
+	const files = readdirSync(join(root, 'test/litmus/eras')).sort()
+		.map((name) => `test/litmus/eras/${name}`);
+	const cells = said(['matrix', ...files, '--ktap',
+		...eras.flatMap((name) => ['--kernel', name])], 0);
+
+	expect(files).toHaveLength(13);
+	expect(cells.match(/^ *ok /gm)!.length).toBeGreaterThanOrEqual(files.length * eras.length);
+	expect(cells).not.toMatch(/^ *not ok /m);
+});
+
 describe('history', () => {
 	test('lists all, of a file, of a function, between kernels, and one', () => {
 		expect(said(['history'], 0).match(/^[0-9a-f]{12} /gm)!.length).toBeGreaterThan(50);

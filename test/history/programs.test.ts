@@ -38,9 +38,8 @@ const HIDDEN: Readonly<Record<string, readonly string[]>> = {
 /* Commits that no program shows: a new one needs a program, or a place here. */
 const WITHOUT: readonly string[] = [
 	/* what secondary MMUs are told, and when */
-	'cddb8a5c14aa', '2ec74c3ef2d8', 'c7ab0d2fdc84', '369ea8242c0f', '0f10851ea475',
-	'c2655835fd8c', 'a1040b0d42ac',
-	/* no point lies where another task would see who holds mmap_lock */
+	'c2655835fd8c',
+	/* who holds mmap_lock for how long */
 	'29a951dfb3c3',
 	/* what memory.low spares in part */
 	'f56ce412a59d', '32d4f4b782bb',

@@ -54,6 +54,9 @@ const full: mn.mmu_notifier_ops = {
 	invalidate_range(sub, _mm, start, end) {
 		log.push(`invalidate_range ${sub} ${at(start)}-${at(end)}`);
 	},
+	arch_invalidate_secondary_tlbs(sub, _mm, start, end) {
+		log.push(`secondary_tlbs ${sub} ${at(start)}-${at(end)}`);
+	},
 	invalidate_page(sub, _mm, address) {
 		log.push(`invalidate_page ${sub} ${at(address)}`);
 	},

@@ -140,6 +140,13 @@ export type Expectation =
 	 */
 	| { readonly of: 'trace'; readonly sums: readonly {
 	    readonly event: string; readonly key: string; readonly value: number }[] }
+	/**
+	 * Callbacks that a secondary MMU received since it was last asked: these in this order, or
+	 * of each so many.
+	 */
+	| { readonly of: 'notifiers'; readonly name: string; readonly device: number;
+	    readonly order: readonly string[] | undefined;
+	    readonly counts: readonly { readonly key: string; readonly value: number }[] }
 	/** How the last statement that did something ended. */
 	| { readonly of: 'errno'; readonly name: OutcomeName };
 
@@ -223,7 +230,9 @@ export type Action =
 	| { readonly kind: 'stat'; readonly cgroup: string; readonly keys: readonly string[] }
 	| { readonly kind: 'trace' }
 	/** `device`: its place among the program's. */
-	| { readonly kind: 'notifiers'; readonly name: string; readonly device: number }
+	/** `only` these callbacks; none: all. */
+	| { readonly kind: 'notifiers'; readonly name: string; readonly device: number;
+	    readonly only: readonly string[] }
 	| { readonly kind: 'expect'; readonly expectation: Expectation }
 	| { readonly kind: 'at'; readonly point: number; readonly range?: RangeRef;
 	    /** Place of the hook in the runner's state. */

@@ -10,8 +10,8 @@ import { createDevice, deviceOf } from '../device_ops.ts';
 import type { Machine, Range, Task } from '../machine.ts';
 import { VM_BOOT_GPA, VM_FORMATS, Vm, createVm, type SpteCounts, type VmFormat }
 	from '../vm.ts';
-import { SPTE_COUNTS, type DeviceAction, type DeviceActionKind, type GuestRef, type RangeRef }
-	from './ast.ts';
+import { SPTE_COUNTS, type Action, type DeviceAction, type DeviceActionKind, type GuestRef,
+	type RangeRef } from './ast.ts';
 import { didYouMean, oneOf, quoted, type Span } from './source.ts';
 import type { Cursor, Word } from './words.ts';
 
@@ -289,12 +289,22 @@ export function runDevice(
 
 /** The lines of `notifiers`: since it last asked. */
 export function askNotifiers(
-	name: string, device: number, where: (start: number, end: number) => string,
+	{ name, device, only }: Extract<Action, { kind: 'notifiers' }>,
+	where: (start: number, end: number) => string,
 ): string[] {
 	const since = asked[device]!.v;
 
 	asked[device]!.v = notifier_log_written.v;
-	return deviceNotifiers(name, since, where);
+	return deviceNotifiers(name, since, where)
+		.filter((line) => !only.length || only.includes(callbackOf(line)));
+}
+
+/* The name of the callback that a line is about. */
+const callbackOf = (line: string): string => line.split(' ', 1)[0]!;
+
+/** The callbacks that `notifiers` would show, by their names. */
+export function toldSinceAsked(name: string, device: number): string[] {
+	return deviceNotifiers(name, asked[device]!.v).map(callbackOf);
 }
 
 /** `present=32 accessed=3 ...`: what is not 0, and what is there. */

@@ -72,6 +72,18 @@ export function checkTrace(
 	}));
 }
 
+/** Of the callbacks that a secondary MMU received. */
+export function checkNotifiers(
+	{ order, counts }: Of<'notifiers'>, told: readonly string[],
+): Verdict {
+	if (order)
+		return { held: told.join(' ') === order.join(' '), got: told.join(' ') || 'none' };
+	return all(counts.map(({ key, value }) => {
+		const got = told.filter((callback) => callback === key).length;
+		return [got === value, `${key}=${got}`];
+	}));
+}
+
 /** Of how the last statement that did something ended. */
 export function checkErrno({ name }: Of<'errno'>, got: string): Verdict {
 	return { held: got === name, got };

@@ -3,6 +3,7 @@
  * The litmus language: text to a checked program. Everything that can be wrong without running it
  * is found here, so that a wrong program never half runs. docs/litmus.md is its manual.
  */
+import { CALLBACKS } from '../../kvm/notifier_log.ts';
 import { RAM_BYTES_MAX, DISK_BYTES_MAX } from '../../lib/arena.ts';
 import { POINTS, point, type PointName } from '../../lib/points.ts';
 import { RAM_BYTES_MIN } from '../../mm/mm_init.ts';
@@ -50,6 +51,7 @@ const SWAP_PRIO_MAX = 32767;
 /* Names that would make a line hard to read. */
 const RESERVED = new Set([...STATEMENTS, ...TASK_STATEMENTS, 'init', 'anon',
 	'value', 'errno', SWAP]);
+const CALLBACK_NAMES = CALLBACKS.filter((name) => name !== '');
 /* Points that are about no one page. */
 const PAGELESS: readonly PointName[] = ['isolate_lru_pages.return', 'try_to_unmap_flush',
 	'shrink_inactive_list.putback', 'shrink_active_list.putback'];
@@ -322,7 +324,8 @@ class Parser {
 			return this.#devices.declaration(c, word);
 		case 'stat': return this.#stat(c);
 		case 'trace': return { kind: 'trace' };
-		case 'notifiers': return { kind: 'notifiers', ...this.#devices.named(c) };
+		case 'notifiers': return { kind: 'notifiers', ...this.#devices.named(c),
+			only: this.#callbacks(c) };
 		case 'expect': {
 			guards.push(...this.#guards(c));
 			return { kind: 'expect', expectation: this.#expectation(c) };
@@ -1006,6 +1009,8 @@ class Parser {
 					c, at, key, MEMORY_STAT_KEYS, 'key of memory.stat')) };
 		case 'trace':
 			return this.#expectTrace(c);
+		case 'notifiers':
+			return this.#expectNotifiers(c);
 		case 'value': {
 			c.take('value');
 			const range = this.#range(c);
@@ -1100,6 +1105,35 @@ class Parser {
 			return key;
 		});
 		return { of: 'trace', sums };
+	}
+
+	/* expect notifiers DEVICE CALLBACK ..., CALLBACK=N ... or none */
+	#expectNotifiers(c: Cursor): Expectation {
+		c.take('notifiers');
+		const device = this.#devices.named(c);
+		const first = c.peek() ?? c.take('callbacks in their order, callback=N, or none');
+		if (first.text.includes('='))
+			return { of: 'notifiers', ...device, order: undefined,
+				counts: this.#keyValues(c, (at, key) =>
+					this.#oneOfWords(c, at, key, CALLBACK_NAMES,
+						'callback')) };
+		if (first.text === 'none') {
+			c.take('none');
+			return { of: 'notifiers', ...device, order: [], counts: [] };
+		}
+		return { of: 'notifiers', ...device, order: this.#callbacks(c), counts: [] };
+	}
+
+	/* The rest of the line: names of callbacks. */
+	#callbacks(c: Cursor): string[] {
+		const names: string[] = [];
+
+		while (!c.done) {
+			const word = c.take('a callback');
+			names.push(this.#oneOfWords(c, word, word.text, CALLBACK_NAMES,
+				'callback'));
+		}
+		return names;
 	}
 
 	/* key=number ...: each key known, and once */

@@ -22,9 +22,10 @@ import { BlockedError, Machine, MachineError, STAT_KEYS, StepBudgetError, boot, 
 	type PageCounts, type Range, type Task } from '../machine.ts';
 import { Vm } from '../vm.ts';
 import type { Action, Expectation, FileRef, Program, RangeRef, Statement } from './ast.ts';
-import { askNotifiers, isDeviceAction, pagesText, runDevice, spteText } from './devices.ts';
-import { checkCached, checkErrno, checkPages, checkSptes, checkStat, checkTrace, checkValue,
-	type Verdict } from './expect.ts';
+import { askNotifiers, isDeviceAction, pagesText, runDevice, spteText, toldSinceAsked }
+	from './devices.ts';
+import { checkCached, checkErrno, checkNotifiers, checkPages, checkSptes, checkStat, checkTrace,
+	checkValue, type Verdict } from './expect.ts';
 import { filePath, inTask } from './knobs.ts';
 import { isInRange } from './match.ts';
 import * as state from './state.ts';
@@ -577,8 +578,8 @@ export class Runner {
 			return { kind: 'trace', lines };
 		}
 		case 'notifiers':
-			return { kind: 'notifiers', lines: askNotifiers(statement.name,
-				statement.device, (start, end) => this.#where(start, end)) };
+			return { kind: 'notifiers', lines: askNotifiers(statement,
+				(start, end) => this.#where(start, end)) };
 		case 'showguest': {
 			const { name, address, pages } = statement.guest;
 			return { kind: 'lines', lines: [spteText(
@@ -643,6 +644,8 @@ export class Runner {
 			return checkStat(expectation, new Map(this.machine.stat(expectation.cgroup,
 				expectation.keys.map(({ key }) => key))));
 		case 'trace': return checkTrace(expectation, traceSum);
+		case 'notifiers': return checkNotifiers(expectation,
+			toldSinceAsked(expectation.name, expectation.device));
 		case 'errno': return checkErrno(expectation, outcomeName(state.lastErrno.v));
 		}
 	}
