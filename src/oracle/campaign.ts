@@ -17,7 +17,7 @@ export interface CampaignOptions {
 	readonly count: number;
 	/** Of each program, besides those that set it up and that look: from, to. */
 	readonly statements: readonly [number, number];
-	/** Programs with virtual machines; where no real kernel judges, with hooks and other devices. */
+	/** With virtual machines; where no real kernel judges, with hooks and other devices. */
 	readonly vms?: boolean;
 	/** Whom to hold the kernels against; undefined: their invariants alone. */
 	readonly judge: Judge | undefined;

@@ -198,8 +198,8 @@ function sumOf(lines: readonly string[], event: string, key: string): number {
 	return sum;
 }
 
-/* What a secondary MMU has mapped or was told: no file of Linux shows it. */
-const isOursAlone = (statement: Statement): boolean =>
+/** Whether it asks what a secondary MMU has mapped or was told: no file of Linux shows it. */
+export const isOursAlone = (statement: Statement): boolean =>
 	statement.kind === 'showguest' || statement.kind === 'notifiers' ||
 	statement.kind === 'expect' && ['spte', 'notifiers'].includes(statement.expectation.of);
 

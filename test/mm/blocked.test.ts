@@ -55,7 +55,9 @@ const IN_FAULTS: readonly PointName[] =
 const SECONDARY =
 	/^(direct_page_fault|fast_page_fault|paging64_page_fault|dmirror|zapper|invalidate_range)/;
 const HERE = POINTS.filter((name) => !SECONDARY.test(name) &&
-	!['__unmap_and_move.unmapped', 'shrink_active_list.putback'].includes(name));
+	!['__unmap_and_move.unmapped', 'shrink_active_list.putback',
+		/* before 369ea8242c0f alone */
+		'try_to_unmap_one.invalidate_page.return'].includes(name));
 const IN_RECLAIM = HERE.filter((name) => !IN_FAULTS.includes(name));
 const KERNELS: readonly [string, readonly number[]][] = [
 	['v5.10.0', []],
