@@ -41,7 +41,8 @@ describe('the emulator shows what a real kernel did', () => {
 
 		expect(first && { line: statements[first.place]!.span.line,
 			text: statements[first.place]!.text, ...first }).toBeUndefined();
-		const asked = statements.filter((one) => !isOursAlone(one) && isFor(recording.ours, one));
+		const asked = statements.filter((one) =>
+			!isOursAlone(one) && isFor(recording.ours, one));
 		expect(asked.length).toBeGreaterThan(0);
 		expect(fields).toBeGreaterThanOrEqual(asked.length);
 	});
