@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import type { Cell, Job } from './job.ts';
 import { complain, readInput } from './output.ts';
 import { PatchError, applyPatch, readPatch, type Patched } from './patchfile.ts';
-import { whereIs, type Frame } from './stuck.ts';
+import type { Frame } from './stuck.ts';
 
 /* The package: the command lies in its dist. */
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
@@ -60,8 +60,8 @@ interface Ran {
 	readonly errors: string;
 	/** What it wrote to its third pipe. */
 	readonly cells: string;
-	/** Where it was when its time was over. */
-	readonly stuck?: readonly Frame[];
+	/** Whether its time was over. */
+	readonly endless: boolean;
 }
 
 /* USER_HZ of x86 and of all else that node runs on. */
@@ -81,9 +81,12 @@ function cpuMs(pid: number): number | undefined {
 	}
 }
 
+/* What it may take to say where it is. */
+const ANSWER_MS = 20_000;
+
 /*
- * Run a program. When nothing came to its third pipe for a time, it is asked where it is, and
- * killed. The time is its own, of the processor, where that is known.
+ * Run a program. When nothing came to its third pipe for a time, it is asked where it is, which it
+ * says there, and killed. The time is its own, of the processor, where that is known.
  */
 function run(
 	program: string, words: readonly string[], cwd: string, input?: string, timeoutMs?: number,
@@ -92,7 +95,7 @@ function run(
 		const child = spawn(program, words, { cwd, stdio: ['pipe', 'pipe', 'pipe',
 			'pipe'] });
 		const said = { out: '', errors: '', cells: '' };
-		let stuck: readonly Frame[] | undefined;
+		let patience: NodeJS.Timeout | undefined;
 		let began = 0, beganCpu = 0;
 		const restart = (): void => {
 			began = performance.now();
@@ -104,10 +107,8 @@ function run(
 			if (used < timeoutMs && wall < timeoutMs * PATIENCE)
 				return;
 			clearInterval(timer);
-			whereIs(child, (frames) => {
-				stuck = frames;
-				child.kill('SIGKILL');
-			});
+			child.kill('SIGUSR2');
+			patience = setTimeout(() => child.kill('SIGKILL'), ANSWER_MS);
 		}, Math.min(timeoutMs / 4, POLL_MS));
 		restart();
 		for (const [name, fd] of [['out', 1], ['errors', 2], ['cells', 3]] as const)
@@ -116,10 +117,13 @@ function run(
 					said[name] += part;
 					if (name === 'cells')
 						restart();
+					if (name === 'cells' && patience && part.endsWith('\n'))
+						child.kill('SIGKILL');
 				});
 		child.on('error', reject).on('close', (status) => {
 			clearInterval(timer);
-			resolve({ status, ...said, ...stuck ? { stuck } : {} });
+			clearTimeout(patience);
+			resolve({ status, ...said, endless: patience !== undefined });
 		});
 		child.stdin.on('error', () => {}).end(input ?? '');
 	});
@@ -340,24 +344,31 @@ export async function runPatched(
 		await copy.compile();
 		/* What others make of it may be wrong: then nobody will see what it shows. */
 		const [checked, ran] = await Promise.allSettled([copy.checkImporters(),
-			run(process.execPath, ['--inspect-port=0', RUNNER, copy.out], copy.folder,
+			run(process.execPath, [RUNNER, copy.out], copy.folder,
 				JSON.stringify(job), timeoutMs)]);
 		if (checked.status === 'rejected')
 			throw checked.reason;
 		if (ran.status === 'rejected')
 			throw ran.reason;
-		const { out, errors, stuck, cells } = ran.value;
+		const { out, errors, endless, cells } = ran.value;
 		/* what the patch prints, for a look at what it does */
 		if (out)
 			complain(out.replace(/\n$/, ''));
 		const places = new Places(patch, copy.out);
 		/* the last line is not whole if it was killed while it wrote */
-		const found = cells.split('\n').slice(0, -1).map((line) => {
-			const { cell } = JSON.parse(line) as { cell: Cell };
+		let stuck: readonly Frame[] = [];
+		const found = cells.split('\n').slice(0, -1).flatMap((line) => {
+			const said = JSON.parse(line) as { cell: Cell } |
+				{ stuck: readonly Frame[] };
+			if ('stuck' in said) {
+				({ stuck } = said);
+				return [];
+			}
+			const { cell } = said;
 			return cell.broken === undefined ? cell : { ...cell, broken:
 				`${places.find(framesOf(cell.stack ?? ''))}: ${cell.broken}` };
 		});
-		return complete(found, job, () => stuck
+		return complete(found, job, () => endless
 			? `${places.find(stuck)}: still runs after ${timeoutMs / 1000} s`
 			: `${places.find(framesOf(errors))}: ${lastWords(errors)}`);
 	} finally {

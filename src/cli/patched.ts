@@ -2,14 +2,17 @@
 /*
  * patched.cjs FOLDER: the process that runs a patched kernel. Its modules are those of FOLDER, and
  * where there is none, what the build has made. A job comes on stdin; a line of JSON for each cell
- * goes to a pipe of its own, so that a patch can print.
+ * goes to a pipe of its own, so that a patch can print. A thread runs it: SIGUSR2 stops that, and
+ * the last line says where it was.
  */
 import { existsSync, readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFunction } from 'node:vm';
+import { Worker, isMainThread } from 'node:worker_threads';
 import type * as Jobs from './job.ts';
+import { lookAfterThread } from './stuck.ts';
 
 type Exports = Record<string, unknown>;
 type Body = (exports: Exports, require: (name: string) => unknown) => void;
@@ -37,9 +40,26 @@ function load(path: string): Exports {
 	return exports;
 }
 
-const { runJob } = load('cli/job.js') as unknown as typeof Jobs;
-const job = JSON.parse(readFileSync(STDIN, 'utf8')) as Jobs.Job;
-for (const program of job.programs)
-	for (const kernel of job.kernels)
-		for (const cell of runJob({ programs: [program], kernels: [kernel] }))
-			writeSync(CELLS, `${JSON.stringify({ cell })}\n`);
+function work(): void {
+	const { runJob } = load('cli/job.js') as unknown as typeof Jobs;
+	const job = JSON.parse(readFileSync(STDIN, 'utf8')) as Jobs.Job;
+
+	for (const program of job.programs)
+		for (const kernel of job.kernels)
+			for (const cell of runJob({ programs: [program], kernels: [kernel] }))
+				writeSync(CELLS, `${JSON.stringify({ cell })}\n`);
+}
+
+function lookAfter(): void {
+	const whereIsIt = lookAfterThread();
+	const thread = new Worker(fileURLToPath(import.meta.url), { argv: [folder] });
+
+	thread.on('error', (error) => { throw error; });
+	process.on('SIGUSR2', () => whereIsIt((stuck) =>
+		writeSync(CELLS, `${JSON.stringify({ stuck })}\n`)));
+}
+
+if (isMainThread)
+	lookAfter();
+else
+	work();

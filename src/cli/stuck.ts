@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a process that does not come to its end is: its debugger, which SIGUSR1 starts also in the
- * middle of a loop, stops it and tells. It speaks over a WebSocket on the loopback (RFC 6455).
+ * Where a thread that does not come to its end is. node's debugger stops one in the middle of a
+ * loop too, and the thread that has started it can ask for that.
  */
-import type { ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { connect } from 'node:net';
+import { Session } from 'node:inspector';
 import { fileURLToPath } from 'node:url';
 
 /** A frame of a stack, in 0-based places. */
@@ -17,72 +15,52 @@ export interface Frame {
 	readonly column: number;
 }
 
-const ANSWER_MS = 20_000;
-const TEXT_FRAME = 0x81, MASKED = 0x80, SHORT_MAX = 125;
-
-/* A short message of a client, masked as it must be. */
-function message(method: string, id: number): Buffer {
-	const text = Buffer.from(JSON.stringify({ id, method }));
-	const mask = randomBytes(4);
-
-	if (text.length > SHORT_MAX)
-		throw new RangeError('a message too long for a short frame');
-	return Buffer.concat([Buffer.from([TEXT_FRAME, MASKED | text.length]), mask,
-		text.map((byte, i) => byte ^ mask[i % 4]!)]);
+interface CallFrame {
+	readonly functionName: string;
+	readonly location: {
+		readonly scriptId: string;
+		readonly lineNumber: number;
+		readonly columnNumber: number;
+	};
 }
 
-const LISTENS = /ws:\/\/127\.0\.0\.1:(\d+)(\/\S+)/;
-const CALL = new RegExp('"functionName":"([^"]*)","functionLocation":\\{[^}]*\\},' +
-	'"location":\\{"scriptId":"(\\d+)","lineNumber":(\\d+),"columnNumber":(\\d+)\\}', 'g');
-const SCRIPT = /"method":"Debugger.scriptParsed","params":\{"scriptId":"(\d+)","url":"([^"]*)"/g;
-
-/* The stack that a debugger's messages tell. */
-function stackOf(messages: string, paused: string): Frame[] {
-	const files = new Map([...messages.matchAll(SCRIPT)].map(([, id, url]) =>
-		[id, url!.startsWith('file:') ? fileURLToPath(url!) : url!]));
-
-	return [...paused.matchAll(CALL)].map(([, name, id, line, column]) => ({ name: name!,
-		file: files.get(id) ?? '', line: Number(line), column: Number(column) }));
+interface Message {
+	readonly method?: string;
+	readonly params: {
+		readonly scriptId: string;
+		readonly url: string;
+		readonly callFrames: readonly CallFrame[];
+	};
 }
 
 /**
- * Stop a process that was started with --inspect-port=0, and say where; it is left stopped.
- * @param child with stderr as a pipe
- * @param tell called once, with the stack, innermost frame first; empty if it does not answer
+ * Look after the thread that this one starts next.
+ * @returns stops it, and tells where it was: innermost frame first
  */
-export function whereIs(child: ChildProcess, tell: (frames: Frame[]) => void): void {
-	let said = '', answered = '', told = false;
-	const give = (frames: Frame[]): void => {
-		clearTimeout(patience);
-		if (!told)
-			tell(frames);
-		told = true;
-	};
-	const patience = setTimeout(() => give([]), ANSWER_MS);
+export function lookAfterThread(): (tell: (frames: readonly Frame[]) => void) => void {
+	const session = new Session();
+	const files = new Map<string, string>();
+	let thread = '', id = 0;
+	let told: (frames: readonly Frame[]) => void = () => {};
+	const ask = (method: string): void => session.post('NodeWorker.sendMessageToWorker',
+		{ sessionId: thread, message: JSON.stringify({ id: id++, method }) });
 
-	child.stderr!.on('data', (part: Buffer | string) => {
-		const before = LISTENS.test(said);
-		said += String(part);
-		const [, port, path] = LISTENS.exec(said) ?? [];
-		if (before || port === undefined)
-			return;
-		const socket = connect(Number(port), '127.0.0.1');
-		socket.on('error', () => give([]));
-		socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n` +
-			'Upgrade: websocket\r\nConnection: Upgrade\r\n' +
-			`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` +
-			'Sec-WebSocket-Version: 13\r\n\r\n');
-		socket.on('data', (bytes) => {
-			if (answered === '')
-				socket.write(Buffer.concat([message('Debugger.enable', 1),
-					message('Debugger.pause', 2)]));
-			answered += bytes.toString('latin1');
-			const at = answered.indexOf('"method":"Debugger.paused"');
-			if (at < 0 || !answered.includes('"reason":', at))
-				return;
-			socket.destroy();
-			give(stackOf(answered, answered.slice(at)));
-		});
+	session.connect();
+	session.on('NodeWorker.attachedToWorker', ({ params }) => { thread = params.sessionId; });
+	session.on('NodeWorker.receivedMessageFromWorker', ({ params: { message } }) => {
+		const { method, params } = JSON.parse(message) as Message;
+		if (method === 'Debugger.scriptParsed')
+			files.set(params.scriptId, params.url.startsWith('file:')
+				? fileURLToPath(params.url) : params.url);
+		else if (method === 'Debugger.paused')
+			told(params.callFrames.map(({ functionName, location }) => ({
+				name: functionName, file: files.get(location.scriptId) ?? '',
+				line: location.lineNumber, column: location.columnNumber })));
 	});
-	child.kill('SIGUSR1');
+	session.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
+	return (tell) => {
+		told = tell;
+		ask('Debugger.enable');
+		ask('Debugger.pause');
+	};
 }
