@@ -8,7 +8,8 @@ import { parseKernel, type Kernel } from '../sim/kernels.ts';
 import type { Program } from '../sim/litmus/ast.ts';
 import { MACHINE_DEFAULTS } from '../sim/machine.ts';
 import { cacheFolder, keepEntry } from './cache.ts';
-import { compact } from './compact.ts';
+import { compact, usesDisk } from './compact.ts';
+import { ext4Head } from './ext4.ts';
 import { OracleError } from './fault.ts';
 import type { KernelImage } from './kernels.ts';
 import { bootGuest, type BootResult } from './qemu.ts';
@@ -28,6 +29,9 @@ const CFLAGS = ['-static', '-nostdlib', '-ffreestanding', '-fno-builtin', '-O2',
 const APPEND = 'norandmaps vdso=0 pti=off rootfstype=ramfs';
 /* What guards go by on a kernel that is none of ours. */
 const LATEST = 'v5.10.223';
+
+/* What ext4 needs, where it is not built in. */
+const DISK_MODULES = ['crc32c-generic', 'ext4'];
 
 /* In one boot; more boots share the processors. */
 const PROGRAMS_MAX = 64;
@@ -56,10 +60,10 @@ async function guestExecutable(cache: string): Promise<string> {
 }
 
 /* Machines that programs need: those of one can run in one boot. */
-function machineOf({ machine }: Program): string {
-	const { ram, cpus, nodes } = { ...MACHINE_DEFAULTS, ...machine };
+function machineOf(program: Program): string {
+	const { ram, cpus, nodes } = { ...MACHINE_DEFAULTS, ...program.machine };
 
-	return `${ram} ${cpus} ${nodes}`;
+	return `${ram} ${cpus} ${nodes}${usesDisk(program) ? ' disk' : ''}`;
 }
 
 /* One program on its way: what it is, and where its result goes. */
@@ -116,13 +120,17 @@ async function bootOnce(
 	{ append, cpus, timeoutMs }: RealRunOptions, cache: string,
 ): Promise<BootResult> {
 	const { ram, nodes, cpus: own } = { ...MACHINE_DEFAULTS, ...jobs[0]!.program.machine };
+	const disk = usesDisk(jobs[0]!.program);
 	const programs = jobs.map(({ program }, number) => compact(program, number, kernel,
 		(program.machine.swap ?? MACHINE_DEFAULTS.swap) / PAGE_SIZE)).join('');
 
 	return await bootGuest(image, {
-		init, files: new Map([['programs', programs]]), ramBytes: ram,
+		init, files: new Map<string, string | Uint8Array>([['programs', programs],
+			...(disk ? [['disk', ext4Head()] as const] : [])]),
+		ramBytes: ram,
 		ownBytes: Math.ceil((GUEST_BYTES + programs.length) / OWN_UNIT) * OWN_UNIT,
-		cpus: cpus ?? own, nodes, ramDisks: 1, modules: ['brd'],
+		cpus: cpus ?? own, nodes, ramDisks: disk ? 2 : 1,
+		modules: ['brd', ...(disk ? DISK_MODULES : [])],
 		append: [APPEND, append ?? ''].join(' ').trim(),
 		timeoutMs: { quiet: QUIET_MS,
 			total: timeoutMs ?? BOOT_MS + jobs.length * PROGRAM_MS },

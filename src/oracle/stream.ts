@@ -4,7 +4,7 @@
  */
 import { BUG } from '../lib/bug.ts';
 import type { PageCount, Program, Statement } from '../sim/litmus/ast.ts';
-import { checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
+import { checkCached, checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
 	from '../sim/litmus/expect.ts';
 import { isAsking, isErrnoAsked, isFor, type Outcome } from '../sim/litmus/runner.ts';
 import { outcomeName } from '../sim/errors.ts';
@@ -196,6 +196,9 @@ function sumOf(lines: readonly string[], event: string, key: string): number {
 	return sum;
 }
 
+/* Of pages of a file, how many are in memory. */
+const countOf = (present: readonly number[]): number => present.filter((one) => one !== 0).length;
+
 /* A run on its way through the program, as the emulator's runner has it. */
 class Reading {
 	readonly #program: Program;
@@ -264,6 +267,10 @@ class Reading {
 			return { kind: 'stat', values: [...statValues(said!.file ?? '')]
 				.filter(([key]) => keys.includes(key)) };
 		}
+		case 'cached': {
+			const cached = said!.bytes ?? [];
+			return { kind: 'cached', pages: cached.length, cached: countOf(cached) };
+		}
 		case 'cat': return { kind: 'cat', text: said!.file ?? '' };
 		case 'trace': {
 			const lines = this.#sinceAsked;
@@ -287,8 +294,8 @@ class Reading {
 			return checkTrace(expectation, (event, key) =>
 				sumOf(this.#last, event, key));
 		case 'errno': return checkErrno(expectation, outcomeName(this.#code));
-		case 'cached': case 'spte':
-			return BUG('incomparable() lets no disk file and no guest through');
+		case 'cached': return checkCached(expectation, countOf(said?.bytes ?? []));
+		case 'spte': return BUG('incomparable() lets no guest through');
 		}
 	}
 }
