@@ -49,6 +49,8 @@ static long disk_on(void)
 	sys_close(from);
 	err = sys_fsync(to);
 	sys_close(to);
+	if (!err)
+		err = put_file("/sys/block/ram1/queue/read_ahead_kb", "128");
 	/* What wakes the flusher is rarely preempted by it. */
 	if (!err)
 		err = put_file("/sys/bus/workqueue/devices/writeback/nice", "19");
