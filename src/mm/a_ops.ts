@@ -4,11 +4,13 @@
  * numbers below; a call through the table is a call of the function of the operation's name here.
  */
 import { BUG } from '../lib/bug.ts';
-import { diskfs_readpage, diskfs_write_begin, diskfs_write_end, diskfs_writepage }
-	from './diskfs.ts';
+import { try_to_free_buffers } from './buffer.ts';
+import { diskfs_may_write } from './diskfs.ts';
+import { ext4_invalidatepage, ext4_readpage, ext4_releasepage, ext4_set_page_dirty,
+	ext4_write_begin, ext4_write_end, ext4_writepage, ext4_writepages } from './ext4.ts';
 import { address_spaces, type address_space, type file, type page } from './mm_types.ts';
 import { swap_set_page_dirty, swap_writepage } from './page_io.ts';
-import { __set_page_dirty_no_writeback, __set_page_dirty_nobuffers, type writeback_control }
+import { __set_page_dirty_no_writeback, generic_writepages, type writeback_control }
 	from './page-writeback.ts';
 import { shmem_write_begin, shmem_write_end, shmem_writepage } from './shmem.ts';
 
@@ -30,10 +32,16 @@ export function a_ops_writepage(
 	case SHMEM_AOPS:
 		return shmem_writepage(page, wbc);
 	case DISKFS_AOPS:
-		return diskfs_writepage(page, wbc);
+		return ext4_writepage(page, wbc);
 	default:
 		return BUG('->writepage() of a mapping that has none');
 	}
+}
+
+/** mapping->a_ops->writepages(). @custom generic_writepages() for those that have none */
+export function a_ops_writepages(mapping: address_space, wbc: writeback_control): number {
+	return address_spaces.a_ops[mapping] === DISKFS_AOPS ? ext4_writepages(mapping, wbc)
+		: generic_writepages(mapping, wbc);
 }
 
 /** mapping->a_ops->set_page_dirty(). @custom */
@@ -42,7 +50,7 @@ export function a_ops_set_page_dirty(mapping: address_space, page: page): number
 	case SWAP_AOPS:
 		return swap_set_page_dirty(page);
 	case DISKFS_AOPS:
-		return __set_page_dirty_nobuffers(page);
+		return ext4_set_page_dirty(page);
 	default:
 		return __set_page_dirty_no_writeback(page);
 	}
@@ -56,7 +64,7 @@ export function has_readpage(mapping: address_space): boolean {
 /** mapping->a_ops->readpage(): start reading; the page is unlocked when that ends. @custom */
 export function a_ops_readpage(_file: file, page: page, mapping: address_space): number {
 	if (address_spaces.a_ops[mapping] === DISKFS_AOPS)
-		return diskfs_readpage(page);
+		return ext4_readpage(page);
 	return BUG('->readpage() of a mapping that has none');
 }
 
@@ -66,7 +74,8 @@ export function a_ops_write_begin(
 ): number {
 	if (address_spaces.a_ops[mapping] === SHMEM_AOPS)
 		return shmem_write_begin(mapping, pos, len, flags);
-	return diskfs_write_begin(mapping, pos, len, flags);
+	const err = diskfs_may_write(mapping, pos, len);
+	return err || ext4_write_begin(mapping, pos, len);
 }
 
 /** mapping->a_ops->write_end(): bytes written, or -errno. @custom */
@@ -75,7 +84,18 @@ export function a_ops_write_end(
 ): number {
 	if (address_spaces.a_ops[mapping] === SHMEM_AOPS)
 		return shmem_write_end(mapping, pos, len, copied, page);
-	return diskfs_write_end(mapping, pos, len, copied, page);
+	return ext4_write_end(mapping, pos, len, copied, page);
+}
+
+/** mapping->a_ops->invalidatepage(). @custom no other mapping has pages with private data */
+export function a_ops_invalidatepage(page: page, offset: number, length: number): void {
+	ext4_invalidatepage(page, offset, length);
+}
+
+/** mapping->a_ops->releasepage(). @custom try_to_free_buffers() for those that have none */
+export function a_ops_releasepage(mapping: address_space, page: page): boolean {
+	return address_spaces.a_ops[mapping] === DISKFS_AOPS ? ext4_releasepage(page)
+		: try_to_free_buffers(page);
 }
 
 /** ->freepage() of a mapping is not NULL: in v5.10 only network file systems have one. @custom */
@@ -88,7 +108,7 @@ export function a_ops_freepage(_mapping: address_space, _page: page): void {
 	BUG('->freepage() of a mapping that has none');
 }
 
-/** ->is_dirty_writeback() of a mapping is not NULL: for those with buffers alone. @custom */
+/** ->is_dirty_writeback() of a mapping is not NULL: ext4's is. @custom */
 export function has_is_dirty_writeback(_mapping: address_space): boolean {
 	return false;
 }

@@ -3,23 +3,12 @@
  * What parts of the kernel that are not here answer to those that ask them: each what it answers
  * where nobody uses that part. So a caller has the kernel's own control flow.
  */
-import { BUG } from '../lib/bug.ts';
 import type { gfp_t } from './gfp.ts';
-import type { address_space, inode, page, task_struct } from './mm_types.ts';
+import type { address_space, inode, task_struct } from './mm_types.ts';
 import type { pglist_data, zone } from './mmzone.ts';
 
-/** @custom fs/buffer.c: there are no buffer heads, so they are never over their limit */
+/** @custom fs/buffer.c: a buffer head costs no memory here, so they are never over their limit */
 export const buffer_heads_over_limit = false;
-
-/** @custom mm/filemap.c:try_to_release_page(): no page has private data that could be released */
-export function try_to_release_page(page: page, _gfp_mask: gfp_t): boolean {
-	return BUG(`page ${page} has private data, which is not modelled`);
-}
-
-/** @custom fs/buffer.c:try_to_free_buffers(): no page has buffers */
-export function try_to_free_buffers(page: page): boolean {
-	return BUG(`page ${page} has buffers, which are not modelled`);
-}
 
 /**
  * @custom include/linux/backing-dev.h:inode_write_congested(): in v5.10 only network file systems,

@@ -11,12 +11,14 @@
  */
 import { carve, copy_words, DISK_BYTES_MAX } from '../lib/arena.ts';
 import { BUG, BUG_ON } from '../lib/bug.ts';
-import { EIO, ENOMEM, EOPNOTSUPP } from '../lib/errno.ts';
+import { ENOMEM, EOPNOTSUPP } from '../lib/errno.ts';
 import { INIT_LIST_HEAD, list_add_tail, list_del, list_empty } from '../lib/list.ts';
 import { global_s32, kmem_cache_free, kmem_cache_zalloc, list, list_heads, s32, struct, to, u8,
 	use_rows, type ptr } from '../lib/struct.ts';
 import { PAGE_SIZE } from '../arch/page.ts';
 import { clear_frame, FRAME_WORDS, FRAME_WORDS_SHIFT, ram } from '../arch/ram.ts';
+import { end_buffer_async_read, end_buffer_read_sync } from './buffer.ts';
+import { __read_end_io, ext4_end_bio } from './ext4.ts';
 import { page_endio } from './filemap.ts';
 import { VM_READAHEAD_PAGES } from './fs.ts';
 import { __GFP_HIGHMEM, __GFP_ZERO, GFP_NOIO } from './gfp.ts';
@@ -62,7 +64,8 @@ export const bdevs = struct<block_device>()('block_device', 64, {
 export const REQ_OP_READ = 0, REQ_OP_WRITE = 1;
 
 /* bio->bi_end_io */
-export const END_SWAP_BIO_WRITE = 1, END_SWAP_BIO_READ = 2, MPAGE_END_IO = 3;
+export const END_SWAP_BIO_WRITE = 1, END_SWAP_BIO_READ = 2, EXT4_MPAGE_END_IO = 3,
+	EXT4_END_BIO = 4, BH_END_READ_SYNC = 5, BH_END_READ_ASYNC = 6;
 export const bios = struct<bio>()('bio', 1 << 16, {
 	bi_bdev: to<block_device>(),
 	/* in pages */
@@ -327,9 +330,18 @@ function complete(bio: bio): void {
 	case END_SWAP_BIO_READ:
 		end_swap_bio_read(bio);
 		break;
+	case EXT4_MPAGE_END_IO:
+		__read_end_io(bi_page[bio], bi_status[bio]);
+		break;
+	case EXT4_END_BIO:
+		ext4_end_bio(bi_page[bio], bi_status[bio]);
+		break;
+	case BH_END_READ_SYNC:
+		end_buffer_read_sync(bi_page[bio], bi_status[bio] === 0);
+		break;
 	default:
-		BUG_ON(bi_end_io[bio] !== MPAGE_END_IO, `bio ${bio} has no bi_end_io`);
-		page_endio(bi_page[bio], bi_op[bio] === REQ_OP_WRITE, bi_status[bio] ? -EIO : 0);
+		BUG_ON(bi_end_io[bio] !== BH_END_READ_ASYNC, `bio ${bio} has no bi_end_io`);
+		end_buffer_async_read(bi_page[bio], bi_status[bio] === 0);
 	}
 	kmem_cache_free(bios, bio);
 }

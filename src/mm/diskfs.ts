@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A file system of ours, on block devices: each file is one run of pages of the device, reserved
- * when it is made; it has no directories and writes nothing but the files' pages. In place of
- * ext2 with fs/mpage.c, v5.10, whose way with pages it has, save that no page ever has buffers.
+ * Files on block devices: each is one run of pages of the device, reserved when it is made, of
+ * which the blocks that are allocated are known; there are no directories, and nothing but the
+ * files' pages is written. In place of where ext4 keeps blocks and inodes; what ext4 does with
+ * pages is in ext4.ts.
  */
-import { EINVAL, ENOMEM, ENOSPC } from '../lib/errno.ts';
-import { kmem_cache_free, kmem_cache_zalloc, s32, struct, to, type ptr } from '../lib/struct.ts';
+import { carve, DISK_BYTES_MAX } from '../lib/arena.ts';
+import { EINVAL, ENOSPC } from '../lib/errno.ts';
+import { global_s32, kmem_cache_free, kmem_cache_zalloc, s32, struct, to, type ptr }
+	from '../lib/struct.ts';
+import { xa_marked } from '../lib/xarray.ts';
 import { PAGE_SIZE } from '../arch/page.ts';
-import { clear_frame } from '../arch/ram.ts';
 import { DISKFS_AOPS } from './a_ops.ts';
-import { bdev_read_page, bdev_write_page, bdevs, bio_alloc_page, blkdev_clear, MPAGE_END_IO,
-	REQ_OP_READ, REQ_OP_WRITE, submit_bio, type block_device } from './blkdev.ts';
-import { grab_cache_page_write_begin } from './filemap.ts';
-import { alloc_file, clear_nlink, DISKFS_SB, i_size_read, i_size_write, ihold, iput, new_inode,
-	O_RDWR, S_IFREG, zero_user_segment } from './fs.ts';
-import { page_mapping, put_page } from './mm.ts';
-import { address_spaces, inodes, NULL, pages, type address_space, type file, type inode, type page }
+import { bdevs, blkdev_clear, type block_device } from './blkdev.ts';
+import { filemap_write_and_wait_range, PAGECACHE_TAG_DIRTY } from './filemap.ts';
+import { alloc_file, clear_nlink, DISKFS_SB, i_size_read, ihold, iput, new_inode, O_RDWR, S_IFREG }
+	from './fs.ts';
+import { address_spaces, inodes, NULL, type address_space, type file, type inode }
 	from './mm_types.ts';
-import { PageLocked, PageUptodate, SetPageUptodate } from './page_flags.ts';
-import { unlock_page, wait_on_page_locked } from './pagemap.ts';
-import { set_page_dirty, set_page_writeback, type writeback_control } from './page-writeback.ts';
-import { truncate_inode_pages_final, truncate_setsize } from './truncate.ts';
+import { truncate_inode_pages_final, truncate_pagecache_range, truncate_setsize }
+	from './truncate.ts';
+
+/* By the place of its page in the map of all devices: 1 for a block of a file. */
+const allocated_used = global_s32('diskfs.allocated_used');
+const allocated = carve(
+	'diskfs.allocated', Uint8Array, DISK_BYTES_MAX / PAGE_SIZE, () => allocated_used.v);
 
 type extent = ptr<'diskfs_extent'>;
 const extents = struct<extent>()('diskfs_extent', 1 << 14, {
@@ -31,7 +35,7 @@ const extents = struct<extent>()('diskfs_extent', 1 << 14, {
 });
 
 /**
- * Make a file of `size` bytes, all zeros.
+ * Make a file of `size` bytes, all zeros, in blocks of its own.
  * @custom
  * @param max_size how large it may grow, in bytes
  * @returns NULL where the device has no room or no inode is left; its one link is a reference
@@ -59,6 +63,8 @@ export function diskfs_create(bdev: block_device, size: number, max_size = size)
 	inodes.i_mode[inode] = S_IFREG | 0o644;
 	inodes.i_size[inode] = size;
 	address_spaces.a_ops[inodes.i_mapping[inode]] = DISKFS_AOPS;
+	for (let index = 0; index < Math.ceil(size / PAGE_SIZE); index++)
+		diskfs_allocate(inode, index);
 	return inode;
 }
 
@@ -77,7 +83,7 @@ export function diskfs_unlink(inode: inode): void {
 	iput(inode);
 }
 
-/** @custom in place of fs/ext2/inode.c:ext2_evict_inode() */
+/** @custom in place of fs/ext4/inode.c:ext4_evict_inode() */
 export function diskfs_evict_inode(inode: inode): void {
 	truncate_inode_pages_final(inodes.i_mapping[inode]);
 	if (inodes.i_private[inode])
@@ -85,7 +91,7 @@ export function diskfs_evict_inode(inode: inode): void {
 	inodes.i_private[inode] = 0;
 }
 
-/** Set the size, in bytes. 0 or -errno. @custom fs/ext2/inode.c:ext2_setsize() */
+/** Set the size, in bytes. 0 or -errno. @custom the part of fs/ext4/inode.c:ext4_setattr() */
 export function diskfs_setsize(inode: inode, newsize: number): number {
 	const extent = inodes.i_private[inode] as extent;
 
@@ -94,128 +100,79 @@ export function diskfs_setsize(inode: inode, newsize: number): number {
 	const oldsize = i_size_read(inode);
 	truncate_setsize(inode, newsize);
 	/* What lay beyond the end must not come back when the file grows again. */
-	for (let pos = newsize; pos < oldsize; pos += PAGE_SIZE - pos % PAGE_SIZE)
+	free_blocks(inode, Math.ceil(newsize / PAGE_SIZE), Math.ceil(oldsize / PAGE_SIZE));
+	if (newsize % PAGE_SIZE && newsize < oldsize)
 		blkdev_clear(extents.bdev[extent],
-			extents.start[extent] + Math.floor(pos / PAGE_SIZE), pos % PAGE_SIZE);
+			extents.start[extent] + Math.floor(newsize / PAGE_SIZE),
+			newsize % PAGE_SIZE);
 	return 0;
 }
 
-/** Where a page of a file is on its device. @custom one run of pages a file */
-function get_block(mapping: address_space, index: number): number {
-	return extents.start[inodes.i_private[address_spaces.host[mapping]] as extent] + index;
+/** Where a page of a file is on its device, allocated or not. @custom one run of pages a file */
+export function diskfs_block(inode: inode, index: number): number {
+	return extents.start[inodes.i_private[inode] as extent] + index;
 }
+
 /** @custom inode->i_sb->s_bdev */
 export function diskfs_bdev(inode: inode): block_device {
 	return extents.bdev[inodes.i_private[inode] as extent];
 }
-/** @custom mapping->host->i_sb->s_bdev */
-function bdev_of(mapping: address_space): block_device {
-	return diskfs_bdev(address_spaces.host[mapping]);
+
+/** @custom of a block in the bitmap */
+function bit_of(inode: inode, index: number): number {
+	return bdevs.map_base[diskfs_bdev(inode)] + diskfs_block(inode, index);
 }
 
-/**
- * Start reading a locked page; it is unlocked when that ends.
- * @custom fs/mpage.c:mpage_readpage()
- */
-export function diskfs_readpage(page: page): number {
-	const mapping = page_mapping(page), index = pages.index[page];
-
-	if (index * PAGE_SIZE >= i_size_read(address_spaces.host[mapping])) {
-		clear_frame(page);
-		SetPageUptodate(page);
-		unlock_page(page);
-		return 0;
-	}
-	const bdev = bdev_of(mapping), block = get_block(mapping, index);
-	if (!bdev_read_page(bdev, block, page))
-		return 0;
-	const bio = bio_alloc_page(bdev, block, page, REQ_OP_READ, MPAGE_END_IO);
-	if (!bio) {
-		unlock_page(page);
-		return -ENOMEM;
-	}
-	submit_bio(bio);
-	return 0;
+/** Whether a page of a file has a block on the device: else it is a hole. @custom */
+export function diskfs_is_allocated(inode: inode, index: number): boolean {
+	return allocated[bit_of(inode, index)] !== 0;
 }
 
-/** Start writing a locked page; it is unlocked. @custom fs/mpage.c:mpage_writepage() */
-export function diskfs_writepage(page: page, wbc: writeback_control): number {
-	const mapping = page_mapping(page), index = pages.index[page];
-	const i_size = i_size_read(address_spaces.host[mapping]);
-	const end_index = Math.floor(i_size / PAGE_SIZE);
+/** Give a page of a file a block, which nobody has written to yet. @custom */
+export function diskfs_allocate(inode: inode, index: number): void {
+	const bit = bit_of(inode, index);
 
-	if (index >= end_index) {
-		const offset = i_size % PAGE_SIZE;
-
-		/* Beyond the end: truncated, and about to go. */
-		if (index > end_index || !offset) {
-			unlock_page(page);
-			return 0;
-		}
-		zero_user_segment(page, offset, PAGE_SIZE);
-	}
-	const bdev = bdev_of(mapping), block = get_block(mapping, index);
-	if (!bdev_write_page(bdev, block, page, wbc))
-		return 0;
-	const bio = bio_alloc_page(bdev, block, page, REQ_OP_WRITE, MPAGE_END_IO);
-	if (!bio) {
-		set_page_dirty(page);
-		unlock_page(page);
-		return -ENOMEM;
-	}
-	set_page_writeback(page);
-	unlock_page(page);
-	submit_bio(bio);
-	return 0;
+	allocated[bit] = 1;
+	allocated_used.v = Math.max(allocated_used.v, bit + 1);
 }
 
-/**
- * The page to write to, locked, with a reference; or -errno.
- * @custom fs/libfs.c:simple_write_begin()
- */
-export function diskfs_write_begin(
-	mapping: address_space, pos: number, len: number, _flags: number,
-): number {
+/** 0, or -EINVAL or -ENOSPC where a file cannot be written to. @custom */
+export function diskfs_may_write(mapping: address_space, pos: number, len: number): number {
 	const extent = inodes.i_private[address_spaces.host[mapping]] as extent;
 
 	if (pos < 0)
 		return -EINVAL;
-	if (pos + len > extents.nr_pages[extent] * PAGE_SIZE)
-		return -ENOSPC;
-
-	for (;;) {
-		const page = grab_cache_page_write_begin(mapping, Math.floor(pos / PAGE_SIZE));
-
-		if (!page)
-			return -ENOMEM;
-		if (PageUptodate(page) || len === PAGE_SIZE)
-			return page;
-		/* Only a part is to be written: the rest must be read. */
-		const err = diskfs_readpage(page);
-		if (PageLocked(page))
-			wait_on_page_locked(page);
-		const uptodate = PageUptodate(page);
-		put_page(page);
-		if (err || !uptodate)
-			return err || -EINVAL;
-	}
+	return pos + len > extents.nr_pages[extent] * PAGE_SIZE ? -ENOSPC : 0;
 }
 
-/** Bytes written. @custom in place of fs/libfs.c:simple_write_end() */
-export function diskfs_write_end(
-	mapping: address_space, pos: number, len: number, copied: number, page: page,
-): number {
-	const inode = address_spaces.host[mapping];
+/**
+ * Make a hole of a range of bytes, of whole pages; the size stays. 0 or -errno.
+ * @reduced fs/ext4/inode.c:ext4_punch_hole() of whole blocks
+ */
+export function diskfs_punch_hole(inode: inode, offset: number, length: number): number {
+	const mapping = inodes.i_mapping[inode];
+	const pages = Math.ceil(i_size_read(inode) / PAGE_SIZE);
+	const end = Math.min(offset + length, pages * PAGE_SIZE);
 
-	if (!PageUptodate(page)) {
-		if (copied < len)
-			zero_user_segment(page, pos % PAGE_SIZE + copied, pos % PAGE_SIZE + len);
-		SetPageUptodate(page);
+	/* Before it is known how much of it is a hole: what is dirty is written out. */
+	if (xa_marked(mapping, PAGECACHE_TAG_DIRTY)) {
+		const err = filemap_write_and_wait_range(mapping, offset, offset + length - 1);
+
+		if (err)
+			return err;
 	}
-	if (pos + copied > i_size_read(inode))
-		i_size_write(inode, pos + copied);
-	set_page_dirty(page);
-	unlock_page(page);
-	put_page(page);
-	return copied;
+	/* No need to punch beyond the end. */
+	if (offset >= i_size_read(inode))
+		return 0;
+	if (end > offset) {
+		truncate_pagecache_range(inode, offset, end - 1);
+		free_blocks(inode, offset / PAGE_SIZE, end / PAGE_SIZE);
+	}
+	return 0;
+}
+
+/** Blocks first to end - 1 become a hole. @custom */
+function free_blocks(inode: inode, first: number, end: number): void {
+	if (end > first)
+		allocated.fill(0, bit_of(inode, first), bit_of(inode, first) + end - first);
 }

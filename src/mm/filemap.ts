@@ -12,8 +12,10 @@ import type { out } from '../lib/struct.ts';
 import { XA_ENOMEM, xa_find, XA_INDEX_MAX, xa_init_marks, xa_is_value, xa_load, xa_marked,
 	xa_mk_pointer, xa_store, type XaUpdate } from '../lib/xarray.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../arch/page.ts';
-import { a_ops_readpage, a_ops_write_begin, a_ops_write_end, has_readpage } from './a_ops.ts';
+import { a_ops_readpage, a_ops_releasepage, a_ops_write_begin, a_ops_write_end, has_readpage }
+	from './a_ops.ts';
 import { blk_wait_page_bit } from './blkdev.ts';
+import { try_to_free_buffers } from './buffer.ts';
 import { current } from './current.ts';
 import { file_inode, fput, get_file, i_size_read, inode_to_bdi } from './fs.ts';
 import { __GFP_FS, __GFP_WRITE, GFP_KERNEL, type gfp_t } from './gfp.ts';
@@ -32,8 +34,8 @@ import { alloc_pages } from './page_alloc.ts';
 import { __ClearPageLocked, __SetPageLocked, ClearPageError, ClearPageReclaim,
 	ClearPageUptodate, clear_page_idle, compound_head, compound_nr, mapping_pointer,
 	page_is_idle, PageActive, PageDirty, PageHuge, PageLocked, PageReadahead, PageReclaim,
-	PageSwapBacked, PageUptodate, PG_locked, SetPageError, SetPageReferenced, SetPageUptodate,
-	set_page_mapping, thp_nr_pages } from './page_flags.ts';
+	PageSwapBacked, PageUptodate, PageWriteback, PG_locked, SetPageError, SetPageReferenced,
+	SetPageUptodate, set_page_mapping, thp_nr_pages } from './page_flags.ts';
 import { AS_EIO, AS_ENOSPC, FGP_ACCESSED, FGP_CREAT, FGP_FOR_MMAP, FGP_HEAD, FGP_LOCK, FGP_NOFS,
 	FGP_NOWAIT, FGP_WRITE, find_get_page, find_subpage, lock_page, lock_page_killable,
 	lock_page_or_put, mapping_gfp_constraint, mapping_set_error, page_cache_alloc,
@@ -240,14 +242,16 @@ export function filemap_fdatawait_range(
 	return filemap_check_errors(mapping);
 }
 
-/** Write a file out and wait until it is: what fsync(2) does. @ported v5.10 */
-export function filemap_write_and_wait(mapping: address_space): number {
+/** Write a range of a file out, in bytes, and wait until it is. @ported v5.10 */
+export function filemap_write_and_wait_range(
+	mapping: address_space, lstart: number, lend: number,
+): number {
 	let err = 0;
 
 	if (nrpages[mapping]) {
-		err = filemap_fdatawrite(mapping);
+		err = __filemap_fdatawrite_range(mapping, lstart, lend, WB_SYNC_ALL);
 		if (err !== -EIO) {
-			const err2 = filemap_fdatawait_range(mapping, 0, Number.MAX_SAFE_INTEGER);
+			const err2 = filemap_fdatawait_range(mapping, lstart, lend);
 
 			if (!err)
 				err = err2;
@@ -258,6 +262,11 @@ export function filemap_write_and_wait(mapping: address_space): number {
 		err = filemap_check_errors(mapping);
 	}
 	return err;
+}
+
+/** Write a file out and wait until it is: what fsync(2) does. @ported v5.10 */
+export function filemap_write_and_wait(mapping: address_space): number {
+	return filemap_write_and_wait_range(mapping, 0, Number.MAX_SAFE_INTEGER);
 }
 
 /** Put `new_` in the place of `old`; both are locked. @ported v5.10 */
@@ -1250,4 +1259,15 @@ export function generic_file_write_iter(file: file, ppos: out<number>, from: iov
 	if (ret > 0)
 		ppos.v += ret;
 	return ret;
+}
+
+/** Whether a locked page has no private data any more. @ported v5.10 */
+export function try_to_release_page(page: page, _gfp_mask: gfp_t): boolean {
+	const mapping = mapping_pointer(page);
+
+	BUG_ON(!PageLocked(page), `page ${page} is to be released but is not locked`);
+	if (PageWriteback(page))
+		return false;
+
+	return mapping ? a_ops_releasepage(mapping, page) : try_to_free_buffers(page);
 }

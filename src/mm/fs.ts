@@ -26,6 +26,11 @@ export const FMODE_READ = 0x1, FMODE_WRITE = 0x2, FMODE_RANDOM = 0x1000;
 export const O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2;
 /** Pages that a disk is read ahead at most: 128 KiB. */
 export const VM_READAHEAD_PAGES = 128 * 1024 / PAGE_SIZE;
+/**
+ * bdi->io_pages: pages of the largest request of a device that says nothing of it, as brd: 255
+ * sectors (BLK_SAFE_MAX_SECTORS); a forced readahead is of so many at most.
+ */
+export const BDI_IO_PAGES = Math.floor(255 / (PAGE_SIZE / 512));
 /* inodes.i_sb */
 export const SHMEM_SB = 1, DISKFS_SB = 2;
 

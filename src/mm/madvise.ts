@@ -11,13 +11,14 @@ import { pte_dirty, pte_mkclean, pte_mkold, pte_clear_not_present_full, pte_none
 import { ram } from '../arch/ram.ts';
 import { non_swap_entry, pte_to_swp_entry } from '../arch/swap.ts';
 import { applied, MM_MADVISE_PAGEOUT_IGNORE_REFERENCES } from '../lib/commits.ts';
-import { EACCES, EAGAIN, EINTR, EINVAL, ENOMEM, EOPNOTSUPP } from '../lib/errno.ts';
+import { EACCES, EAGAIN, EINTR, EINVAL, ENOMEM } from '../lib/errno.ts';
 import { list_add } from '../lib/list.ts';
 import { list_head_enter, list_head_leave } from '../lib/stack.ts';
 import type { out } from '../lib/struct.ts';
 import { xa_find, xa_is_value, xa_load } from '../lib/xarray.ts';
 import { current } from './current.ts';
 import { POSIX_FADV_WILLNEED, vfs_fadvise } from './fadvise.ts';
+import { diskfs_punch_hole } from './diskfs.ts';
 import { DISKFS_SB, fput, get_file } from './fs.ts';
 import { GFP_HIGHUSER_MOVABLE } from './gfp.ts';
 import { can_madv_lru_vma } from './internal.ts';
@@ -495,10 +496,10 @@ function madvise_remove(
 	return error;
 }
 
-/** @reduced fs/open.c:vfs_fallocate(): the disk file system has no ->fallocate() */
+/** @reduced fs/open.c:vfs_fallocate(): holes are all that ext4 is asked for */
 function vfs_fallocate(f: file, mode: number, offset: number, len: number): number {
 	if (inodes.i_sb[files.f_inode[f]] === DISKFS_SB)
-		return -EOPNOTSUPP;
+		return diskfs_punch_hole(files.f_inode[f], offset, len);
 	return shmem_fallocate(f, mode, offset, len);
 }
 

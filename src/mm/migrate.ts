@@ -17,8 +17,9 @@ import { pte_hi, pte_mkold, pte_mksoft_dirty, mk_pte, set_pte_at, update_mmu_cac
 	from '../arch/pgtable.ts';
 import { copy_frame, ram } from '../arch/ram.ts';
 import { is_write_migration_entry, pte_swp_soft_dirty, pte_to_swp_entry } from '../arch/swap.ts';
-import { try_to_free_buffers } from './absent.ts';
 import { has_migratepage } from './a_ops.ts';
+import { buffer_locked, lock_buffer, page_buffers, page_has_buffers, try_to_free_buffers,
+	unlock_buffer } from './buffer.ts';
 import { current } from './current.ts';
 import { end_page_writeback, mapping_set_update, xa_to_page } from './filemap.ts';
 import { follow_page } from './gup.ts';
@@ -46,7 +47,8 @@ import { ClearPageActive, ClearPageDirty, ClearPagePrivate, ClearPageSwapCache,
 	SetPageSwapCache, SetPageUnevictable, SetPageUptodate, SetPageWorkingset, set_page_idle,
 	set_page_young, TestClearPageActive, TestClearPageUnevictable, thp_nr_pages }
 	from './page_flags.ts';
-import { lock_page, trylock_page, unlock_page } from './pagemap.ts';
+import { attach_page_private, detach_page_private, lock_page, trylock_page, unlock_page }
+	from './pagemap.ts';
 import { mapping_can_writeback, wait_on_page_writeback } from './page-writeback.ts';
 import { page_vma_mapped_walk } from './page_vma_mapped.ts';
 import { page_add_anon_rmap, page_add_file_rmap, page_get_anon_vma, put_anon_vma, rmap_walk,
@@ -300,6 +302,35 @@ export function migrate_page(
 }
 
 /**
+ * Move a page with its buffers, to which nobody can have a reference.
+ * @reduced __buffer_migrate_page() for one buffer a page, locked at once or not at all
+ */
+export function buffer_migrate_page(
+	mapping: address_space, newpage: page, page: page, mode: number,
+): number {
+	if (!page_has_buffers(page))
+		return migrate_page(mapping, newpage, page, mode);
+
+	if (page_count(page) !== expected_page_refs(mapping, page) ||
+	    buffer_locked(page_buffers(page)))
+		return -EAGAIN;
+	lock_buffer(page_buffers(page));
+
+	const rc = migrate_page_move_mapping(mapping, newpage, page, 0);
+	if (rc === MIGRATEPAGE_SUCCESS) {
+		pages.b_state[newpage] = pages.b_state[page];
+		pages.b_state[page] = 0;
+		detach_page_private(page);
+		attach_page_private(newpage, newpage);
+		migrate_page_copy(newpage, page);
+		unlock_buffer(page_buffers(newpage));
+	} else {
+		unlock_buffer(page_buffers(page));
+	}
+	return rc;
+}
+
+/**
  * Move a page that nothing maps any more; both are locked.
  * @reduced LRU pages alone; every mapping here has a ->migratepage(), so none is written back first
  */
@@ -309,7 +340,7 @@ function move_to_new_page(newpage: page, page: page, mode: number): number {
 
 	const mapping = page_mapping(page);
 	VM_BUG_ON_PAGE(mapping !== 0 && !has_migratepage(mapping), page, 'has no ->migratepage()');
-	const rc = migrate_page(mapping, newpage, page, mode);
+	const rc = buffer_migrate_page(mapping, newpage, page, mode);
 
 	/* of an anonymous page it stays: statistics go by it until the page is freed */
 	if (rc === MIGRATEPAGE_SUCCESS && !(pages.mapping[page] & PAGE_MAPPING_FLAGS))

@@ -46,8 +46,10 @@ export const pages = struct<page>()('page', MAX_PFN, {
 	mapping: s32,
 	/* offset in the mapping, in pages */
 	index: f64,
-	/* swp_entry_t while PageSwapCache; order while PageBuddy */
+	/* swp_entry_t while PageSwapCache; order while PageBuddy; its buffer while PagePrivate */
 	private: s32,
+	/* buffer_head->b_state of its one buffer, while PagePrivate; see buffer.ts */
+	b_state: u8,
 	mem_cgroup: to<mem_cgroup>(),
 	/* node << 4 | zone index; constant after boot */
 	zone_node: u8,

@@ -16,7 +16,7 @@ import { rb_erase_augmented, rb_first, rb_insert_augmented, rb_last, rb_link_nod
 import { global_f64, global_s32, list_heads, rb_nodes, type out, type rb_node }
 	from '../lib/struct.ts';
 import { current } from './current.ts';
-import { generic_file_mmap } from './filemap.ts';
+import { ext4_file_mmap } from './ext4.ts';
 import { CAP_IPC_LOCK, capable, vm_area_alloc, vm_area_dup, vm_area_free } from './fork.ts';
 import { FMODE_READ, FMODE_WRITE, fput, get_file, mapping_allow_writable, mapping_map_writable,
 	mapping_unmap_writable } from './fs.ts';
@@ -1002,7 +1002,7 @@ export function mmap_region(
 /** file->f_op->mmap(): 0 or -errno. @custom a call through the file's operations in the kernel */
 function call_mmap(file: file, vma: vm_area_struct): number {
 	return shmem_mapping(files.f_mapping[file])
-		? shmem_mmap(file, vma) : generic_file_mmap(file, vma);
+		? shmem_mmap(file, vma) : ext4_file_mmap(file, vma);
 }
 
 /** Largest gap in a subtree, 0 for none. @custom the NULL test and rb_entry() of each use */

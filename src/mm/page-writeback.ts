@@ -3,14 +3,15 @@
  * mm/page-writeback.c and include/linux/writeback.h, v5.10
  * Left out: bandwidth estimation and the throttling of who dirties pages (balance_dirty_pages()
  * puts a task to sleep so that disks keep up; here the disks' speed is whatever the program says,
- * and nobody runs meanwhile), per-memcg writeback domains, buffer heads. The flusher threads are
+ * and nobody runs meanwhile), per-memcg writeback domains. The flusher threads are
  * one function, which writes everything that is dirty when the sim lets it run.
  */
 import { BUG_ON, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../lib/bug.ts';
 import { global_f64, global_s32, nr_rows, type out } from '../lib/struct.ts';
 import { xa_clear_mark, xa_find, XA_INDEX_MAX, xa_marked, xa_set_mark } from '../lib/xarray.ts';
 import { PAGE_SIZE } from '../arch/page.ts';
-import { a_ops_set_page_dirty, a_ops_writepage, DISKFS_AOPS, has_writepage } from './a_ops.ts';
+import { a_ops_set_page_dirty, a_ops_writepage, a_ops_writepages, DISKFS_AOPS, has_writepage }
+	from './a_ops.ts';
 import { current, nr_cpu_ids, smp_processor_id } from './current.ts';
 import { context_switch, kthread_create } from './fork.ts';
 import { PAGECACHE_TAG_DIRTY, PAGECACHE_TAG_TOWRITE, PAGECACHE_TAG_WRITEBACK, filemap_check_errors,
@@ -295,11 +296,11 @@ export function generic_writepages(mapping: address_space, wbc: writeback_contro
 	return write_cache_pages(mapping, wbc);
 }
 
-/** @reduced ->writepages() is never set; -ENOMEM is not tried again */
+/** @reduced -ENOMEM is not tried again */
 export function do_writepages(mapping: address_space, wbc: writeback_control): number {
 	if (wbc.nr_to_write <= 0)
 		return 0;
-	return generic_writepages(mapping, wbc);
+	return a_ops_writepages(mapping, wbc);
 }
 
 /** @ported v5.10 */
@@ -560,6 +561,7 @@ export function flush_dirty_pages(sync_mode: number): number {
 			continue;
 		const wbc = new writeback_control();
 		wbc.sync_mode = sync_mode;
+		wbc.range_cyclic = sync_mode === WB_SYNC_NONE;
 		const error = do_writepages(mapping, wbc);
 		if (!ret)
 			ret = error;

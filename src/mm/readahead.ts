@@ -10,7 +10,7 @@ import { PAGE_SIZE } from '../arch/page.ts';
 import { a_ops_readpage, has_readpage } from './a_ops.ts';
 import { add_to_page_cache_lru, page_cache_next_miss, page_cache_prev_miss, xa_to_page,
 	__page_cache_alloc } from './filemap.ts';
-import { FMODE_RANDOM, i_size_read, VM_READAHEAD_PAGES } from './fs.ts';
+import { BDI_IO_PAGES, FMODE_RANDOM, i_size_read } from './fs.ts';
 import { memalloc_nofs_restore, memalloc_nofs_save } from './gfp.ts';
 import { put_page } from './mm.ts';
 import { address_spaces, files, type address_space, type file, type page } from './mm_types.ts';
@@ -122,7 +122,7 @@ export function force_page_cache_ra(
 		return;
 
 	let index = ractl._index;
-	nr_to_read = Math.min(nr_to_read, Math.max(VM_READAHEAD_PAGES, ra_pages[ra]));
+	nr_to_read = Math.min(nr_to_read, Math.max(BDI_IO_PAGES, ra_pages[ra]));
 	while (nr_to_read) {
 		const this_chunk = Math.min(2 * 1024 * 1024 / PAGE_SIZE, nr_to_read);
 
@@ -199,8 +199,8 @@ function ondemand_readahead(
 	const index = ractl._index;
 	let max_pages = ra_pages[ra];
 
-	if (req_size > max_pages && VM_READAHEAD_PAGES > max_pages)
-		max_pages = Math.min(req_size, VM_READAHEAD_PAGES);
+	if (req_size > max_pages && BDI_IO_PAGES > max_pages)
+		max_pages = Math.min(req_size, BDI_IO_PAGES);
 
 	readit: {
 		initial_readahead: {

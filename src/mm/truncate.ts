@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * mm/truncate.c, v5.10
- * Left out: buffer heads (->invalidatepage(), ->releasepage(): no page here has private data of a
- * file system), DAX, cleancache, ->launder_page(), blocks smaller than a page. The end of a range
- * is Infinity where the kernel's is -1: the end of the file, whatever it is.
+ * Left out: DAX, cleancache, ->launder_page(), blocks smaller than a page. The end of a range is
+ * Infinity where the kernel's is -1: the end of the file, whatever it is.
  * Lock order modelled: page lock > i_mmap_rwsem
  */
 import { BUG_ON, WARN_ON_ONCE } from '../lib/bug.ts';
@@ -12,8 +11,10 @@ import { nr_rows, type out } from '../lib/struct.ts';
 import { XA_INDEX_MAX, xa_is_value, xa_load, xa_store } from '../lib/xarray.ts';
 import { PAGE_SIZE } from '../arch/page.ts';
 import { __delete_from_page_cache, delete_from_page_cache, delete_from_page_cache_batch,
-	mapping_set_update, pagevec_entries, xa_to_page } from './filemap.ts';
+	mapping_set_update, pagevec_entries, try_to_release_page, xa_to_page } from './filemap.ts';
+import { a_ops_invalidatepage } from './a_ops.ts';
 import { i_size_write, zero_user_segment } from './fs.ts';
+import { GFP_KERNEL } from './gfp.ts';
 import { unmap_mapping_pages, unmap_mapping_range } from './memory.ts';
 import { cancel_dirty_page, page_mapped, page_mapping, put_page } from './mm.ts';
 import { address_spaces, inodes, pages, type address_space, type inode, type page }
@@ -25,8 +26,8 @@ import { find_lock_page, lock_page, mapping_set_exiting, page_to_index, trylock_
 	unlock_page } from './pagemap.ts';
 import { wait_on_page_writeback } from './page-writeback.ts';
 import { shmem_mapping } from './shmem.ts';
-import { deactivate_file_page, pagevec_add, pagevec_count, pagevec_enter, pagevec_leave,
-	pagevec_reinit } from './swap.ts';
+import { deactivate_file_page, lru_add_drain, pagevec_add, pagevec_count, pagevec_enter,
+	pagevec_leave, pagevec_reinit } from './swap.ts';
 import { remove_mapping } from './vmscan.ts';
 
 const { nrpages, nrexceptional } = address_spaces;
@@ -70,22 +71,30 @@ function invalidate_exceptional_entry(
 	clear_shadow_entry(mapping, index, entry);
 }
 
-/** @reduced no ->invalidatepage() */
+/** @ported v5.10 */
+export function do_invalidatepage(page: page, offset: number, length: number): void {
+	a_ops_invalidatepage(page, offset, length);
+}
+
+/** @ported v5.10 */
 function truncate_cleanup_page(mapping: address_space, page: page): void {
 	if (page_mapped(page))
 		unmap_mapping_pages(mapping, pages.index[page], thp_nr_pages(page), false);
+
+	if (page_has_private(page))
+		do_invalidatepage(page, 0, thp_nr_pages(page) * PAGE_SIZE);
 
 	/* The page is on its way out: its dirt with it. */
 	cancel_dirty_page(page);
 	ClearPageMappedToDisk(page);
 }
 
-/** 1 when it is gone. @reduced no ->releasepage() */
+/** 1 when it is gone. @ported v5.10 */
 function invalidate_complete_page(mapping: address_space, page: page): number {
 	if (page_mapping(page) !== mapping)
 		return 0;
 
-	if (page_has_private(page))
+	if (page_has_private(page) && !try_to_release_page(page, 0))
 		return 0;
 
 	return remove_mapping(mapping, page) ? 1 : 0;
@@ -183,6 +192,9 @@ export function truncate_inode_pages_range(
 				}
 				wait_on_page_writeback(page);
 				zero_user_segment(page, partial_start, top);
+				if (page_has_private(page))
+					do_invalidatepage(page, partial_start,
+						top - partial_start);
 				unlock_page(page);
 				put_page(page);
 			}
@@ -193,6 +205,8 @@ export function truncate_inode_pages_range(
 			if (page) {
 				wait_on_page_writeback(page);
 				zero_user_segment(page, 0, partial_end);
+				if (page_has_private(page))
+					do_invalidatepage(page, 0, partial_end);
 				unlock_page(page);
 				put_page(page);
 			}
@@ -318,12 +332,12 @@ export function invalidate_mapping_pagevec(
 	__invalidate_mapping_pages(mapping, start, end, nr_pagevec);
 }
 
-/** @reduced no ->releasepage(), no ->freepage() */
+/** @reduced no ->freepage() */
 function invalidate_complete_page2(mapping: address_space, page: page): boolean {
 	if (page_mapping(page) !== mapping)
 		return false;
 
-	if (page_has_private(page))
+	if (page_has_private(page) && !try_to_release_page(page, GFP_KERNEL))
 		return false;
 
 	if (PageDirty(page))
@@ -436,6 +450,8 @@ export function truncate_pagecache_range(inode: inode, lstart: number, lend: num
 export function drop_pagecache(): number {
 	let nr = 0;
 
+	/* Files that are not modelled come first: to let go of their pages drains the batches. */
+	lru_add_drain();
 	for (let row = 1; row < nr_rows(inodes); row++) {
 		const mapping = inodes.i_mapping[row as inode];
 

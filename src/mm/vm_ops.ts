@@ -49,8 +49,9 @@ export interface vm_operations_struct {
 }
 
 /** Indices of the table; 0 is NULL: anonymous memory. */
-export const SHMEM_VM_OPS = 1, GENERIC_FILE_VM_OPS = 2, TEST_VM_OPS = 3;
-const VM_OPS = 4;
+export const SHMEM_VM_OPS = 1, GENERIC_FILE_VM_OPS = 2, TEST_VM_OPS = 3,
+	EXT4_FILE_VM_OPS = 4;
+const VM_OPS = 5;
 
 const none: vm_operations_struct = { name: 'NULL' };
 const table: vm_operations_struct[] = Array.from({ length: VM_OPS }, () => none);

@@ -39,11 +39,12 @@ import { list_head_enter, list_head_leave } from '../lib/stack.ts';
 import { global_s32, list_heads, type list_head, type out } from '../lib/struct.ts';
 import { clock_ns } from '../lib/trace.ts';
 import { bdi_write_congested, buffer_heads_over_limit, cgroup_subsys_on_dfl, cpuset_zone_allowed,
-	dax_mapping, inode_write_congested, kthread_should_stop, try_to_freeze, try_to_free_buffers,
-	try_to_release_page, wakeup_kcompactd } from './absent.ts';
+	dax_mapping, inode_write_congested, kthread_should_stop, try_to_freeze, wakeup_kcompactd }
+	from './absent.ts';
 import { a_ops_freepage, a_ops_is_dirty_writeback, a_ops_writepage, has_freepage,
 	has_is_dirty_writeback, has_migratepage, has_writepage } from './a_ops.ts';
 import { blk_complete, blk_pending } from './blkdev.ts';
+import { try_to_free_buffers } from './buffer.ts';
 import { current, smp_processor_id } from './current.ts';
 import { context_switch, kthread_create } from './fork.ts';
 import { inode_to_bdi } from './fs.ts';
@@ -52,7 +53,7 @@ import { current_gfp_context, gfp_zone, memalloc_noreclaim_restore, memalloc_nor
 	__GFP_HARDWALL, __GFP_HIGHMEM, __GFP_IO, type gfp_t } from './gfp.ts';
 import { GFP_RECLAIM_MASK, MAX_RECLAIM_RETRIES, PAGE_ALLOC_COSTLY_ORDER, page_evictable }
 	from './internal.ts';
-import { __delete_from_page_cache } from './filemap.ts';
+import { try_to_release_page, __delete_from_page_cache } from './filemap.ts';
 import { __count_memcg_events, count_memcg_page_event, lruvec_memcg, lruvec_page_state,
 	lruvec_page_state_local,
 	mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_calculate_protection,

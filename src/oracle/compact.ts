@@ -4,7 +4,8 @@
  * numbers for names. A new statement is one entry here and one there.
  */
 import { BUG } from '../lib/bug.ts';
-import type { Action, DeviceAction, Expectation, Program, RangeRef, Statement, StatementKind }
+import type { Action, DeviceAction, Expectation, FileRef, Program, RangeRef, Statement,
+	StatementKind }
 	from '../sim/litmus/ast.ts';
 import { PAGE_SIZE } from '../arch/page.ts';
 import { isDeviceAction } from '../sim/litmus/devices.ts';
@@ -12,7 +13,7 @@ import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../kvm/kvm_host.ts';
 import { filePath } from '../sim/litmus/knobs.ts';
 import { isFor } from '../sim/litmus/runner.ts';
 import { kernelHas, type Kernel } from '../sim/kernels.ts';
-import { ADVICE, MACHINE_DEFAULTS } from '../sim/machine.ts';
+import { ADVICE, FADVICE, MACHINE_DEFAULTS } from '../sim/machine.ts';
 import { MEMCG_MEMORY_RECLAIM } from '../lib/commits.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE }
 	from '../mm/mmap.ts';
@@ -40,6 +41,8 @@ const prot = ({ read, write, exec }: {
 
 const pages = ({ slot, first, last }: RangeRef): readonly number[] =>
 	[slot, Math.min(first, last), Math.abs(last - first) + 1];
+const ofFile = ({ slot, first, last }: FileRef): readonly number[] =>
+	[slot, first, last - first + 1];
 const directed = ({ slot, first, last }: RangeRef): readonly number[] => [slot, first, last];
 const memoryStat = (cgroup: string): string => filePath(`${cgroup}/memory.stat`);
 
@@ -53,7 +56,14 @@ const ACTIONS: {
 	cgroup: ({ path }) => [path],
 	rmdir: ({ path }) => [path],
 	memfd: ({ slot, pages: count }) => [slot, count],
+	file: ({ slot, pages: count }) => [slot, count],
 	close: ({ slot }) => [slot],
+	fsync: ({ slot }) => [slot],
+	sync: () => [],
+	pread: ({ file }) => ofFile(file),
+	pwrite: ({ file, value }) => [...ofFile(file), value],
+	fadvise: ({ file, advice }) => [
+		...file.whole ? [file.slot, 0, 0] : ofFile(file), FADVICE[advice]!],
 	task: ({ slot, cgroup }) => [slot, cgroup ?? '-'],
 	fork: ({ slot, inherits }) => [slot, ...inherits.flat()],
 	exit: () => [],
@@ -88,7 +98,9 @@ function expectation(expected: Expectation, { tasks }: Names): Line | undefined 
 	case 'counts': case 'flags':
 		return { actor: WHOEVER_RAN_LAST, words: ['show', ...pages(expected.range)] };
 	case 'stat':
-		return { actor: WHOEVER_RAN_LAST, words: ['file', memoryStat(expected.cgroup)] };
+		return { actor: WHOEVER_RAN_LAST, words: ['text', memoryStat(expected.cgroup)] };
+	case 'cached':
+		return { actor: WHOEVER_RAN_LAST, words: ['cached', ...ofFile(expected.file)] };
 	case 'value':
 		return { actor: tasks.get(expected.range.task)!,
 			words: ['value', ...pages(expected.range)] };
@@ -132,10 +144,12 @@ function lines(statement: Statement, names: Names): readonly (Line | undefined)[
 	switch (statement.kind) {
 	case 'show':
 		return [{ actor: WHOEVER_RAN_LAST, words: ['show', ...pages(statement.range)] }];
+	case 'cached':
+		return [{ actor: WHOEVER_RAN_LAST, words: ['cached', ...ofFile(statement.file)] }];
 	case 'stat':
-		return [{ actor: WHOEVER_RAN_LAST, words: ['file', memoryStat(statement.cgroup)] }];
+		return [{ actor: WHOEVER_RAN_LAST, words: ['text', memoryStat(statement.cgroup)] }];
 	case 'cat':
-		return [{ actor: WHOEVER_RAN_LAST, words: ['file', filePath(statement.path)] }];
+		return [{ actor: WHOEVER_RAN_LAST, words: ['text', filePath(statement.path)] }];
 	case 'expect': return [expectation(statement.expectation, names)];
 	}
 	if (isDeviceAction(statement))
@@ -157,8 +171,6 @@ const COMPACTION = 'compaction moves pages by where they lie, which differs from
 /* Why a statement has no meaning on a real kernel. */
 function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 	switch (statement.kind) {
-	case 'file': case 'cached':
-		return 'the guest has no disk';
 	case 'compact':
 		return COMPACTION;
 	case 'mlockall':
@@ -176,14 +188,15 @@ function obstacle(statement: Statement, kernel: Kernel): string | undefined {
 		return statement.cgroup === '/' && !kernelHas(kernel, MEMCG_MEMORY_RECLAIM)
 			? 'this kernel has no file that reclaims from the root cgroup' : undefined;
 	case 'knob': case 'cat':
-		if (statement.of || statement.path.startsWith('/sys/block/'))
+		if (statement.of)
 			return `the guest does not reach ${statement.path}`;
 		return statement.path === 'vm.compact_memory' ? COMPACTION : undefined;
 	case 'vm':
 		return FORMATS[statement.format];
 	case 'device': case 'use':
 		return 'a packaged kernel has no such device, or the machine has not';
-	case 'expect': case 'trace': case 'show': case 'stat': case 'notifiers':
+	case 'expect': case 'trace': case 'show': case 'stat': case 'cached':
+	case 'notifiers':
 		return undefined;
 	default:
 		if (isDeviceAction(statement))
@@ -243,6 +256,12 @@ export function incomparable(program: Program, kernel: Kernel): Incomparable[] {
 	return found;
 }
 
+/** Whether a program has files on a disk, or does something to it. */
+export function usesDisk({ statements }: Program): boolean {
+	return statements.some((statement) => statement.kind === 'file' ||
+		statement.kind === 'knob' && statement.path.startsWith('/sys/block/ram1/'));
+}
+
 /**
  * A program as the guest reads it.
  * @param number its number in this boot
@@ -253,7 +272,7 @@ export function compact(
 ): string {
 	const names: Names = { tasks: new Map(), vms: new Map() };
 	const text = [`program ${number} ${swapPages} ${program.machine.cpus ?? 1} ` +
-		`${program.slots.tasks}`];
+		`${program.slots.tasks} ${usesDisk(program) ? 1 : 0}`];
 
 	program.statements.forEach((statement, place) => {
 		if (statement.kind === 'task' || statement.kind === 'fork')

@@ -4,7 +4,7 @@
  * seed gives the same program.
  */
 import { POINTS } from '../lib/points.ts';
-import { ADVICE } from '../sim/litmus/ast.ts';
+import { ADVICE, FILE_ADVICE } from '../sim/litmus/ast.ts';
 
 /* mulberry32: of its own, for the machine's numbers are part of the machine. */
 export function generator(seed: number): (n: number) => number {
@@ -41,6 +41,7 @@ interface Mapping {
 	readonly memfd: string | undefined;
 	readonly offset: number;
 }
+interface File { readonly name: string; readonly pages: number }
 /* Pages of a slot; whether its number of them is that of a mapping that is there. */
 interface Slot { gpa: number; readonly pages: number }
 interface Vm { readonly name: string; readonly vcpus: number; readonly slots: Slot[] }
@@ -70,7 +71,9 @@ class Writer {
 	readonly #cgroups = ['A', 'B'];
 	/* Those that can have tasks: none that has children. */
 	#homes = ['A', 'B'];
-	readonly #memfds: { readonly name: string; readonly pages: number }[] = [];
+	readonly #memfds: File[] = [];
+	/* On the disk; without any, nothing of them is done. */
+	readonly #files: File[] = [];
 	/* A limit that cannot be kept would kill; one that has no room for swap as well. */
 	readonly #limited: 'memory' | 'swap';
 	#names = 0;
@@ -136,10 +139,26 @@ class Writer {
 			for (const event of ['kvm_age_page', 'kvm_page_fault'])
 				this.lines.push(
 					`/sys/kernel/tracing/events/kvm/${event}/enable = 1`);
+		if (this.#chance(40))
+			this.#makeFiles();
 		this.#newTask(this.#homes[0]!);
 		this.#map(this.#tasks[0]!);
 		if (this.#format)
 			this.#newVm(this.#tasks[0]!);
+	}
+
+	#makeFiles(): void {
+		if (this.#chance(40))
+			this.#readAhead();
+		for (const name of this.#chance(40) ? ['d', 'e'] : ['d']) {
+			this.#files.push({ name, pages: this.#pages(2 * PAGES_MAX) });
+			this.lines.push(`file ${name} ${this.#files.at(-1)!.pages}`);
+		}
+	}
+
+	#readAhead(): void {
+		this.lines.push(`/sys/block/ram1/queue/read_ahead_kb = ${
+			this.#pick([0, 4, 16, 64, 128])}`);
 	}
 
 	#swappiness(): void {
@@ -156,7 +175,9 @@ class Writer {
 
 	#map(task: Task): void {
 		const name = `m${this.#names++}`;
-		const memfd = this.#chance(45) ? this.#pick(this.#memfds) : undefined;
+		const memfd = this.#chance(this.#files.length ? 75 : 45)
+			? this.#pick(this.#files.length && this.#chance(70) ? this.#files
+				: this.#memfds) : undefined;
 		const pages = this.#pages(memfd?.pages);
 		const offset = memfd ? this.#below(memfd.pages - pages + 1) : 0;
 		const prot = this.#pick(['rw', 'rw', 'rw', 'r', 'rx', 'rwx']);
@@ -171,7 +192,7 @@ class Writer {
 			this.lines.push(`${task.name}: write ${name}`);
 	}
 
-	#range({ name, pages }: Mapping, descending = false): string {
+	#range({ name, pages }: File, descending = false): string {
 		if (this.#chance(50))
 			return name;
 		const first = this.#below(pages), last = first + this.#below(pages - first);
@@ -193,6 +214,22 @@ class Writer {
 			? `write ${ranges} ${this.#below(256)}` : `read ${ranges}`);
 	}
 
+	/* What a task does to a file on the disk, or is done to all of them. */
+	#ofFile({ name }: Task): string {
+		const file = this.#pick(this.#files);
+		const range = (): string => this.#range(file);
+
+		return this.#weighted<() => string>([
+			[30, () => `${name}: pread ${range()}`],
+			[20, () => `${name}: pwrite ${range()} ${this.#below(256)}`],
+			[10, () => `${name}: fadvise ${this.#chance(50) ? file.name : range()} ` +
+				this.#pick(FILE_ADVICE)],
+			[8, () => `fsync ${file.name}`],
+			[2, () => 'sync'],
+			[4, () => `vm.drop_caches = ${this.#pick([1, 1, 3])}`],
+		])();
+	}
+
 	/* What a task can do that declares and removes no name. */
 	#deed(task: Task): string | undefined {
 		const mapping = task.mappings.length ? this.#pick(task.mappings) : undefined;
@@ -211,7 +248,8 @@ class Writer {
 			}],
 			/* What is locked cannot be kept within a limit. */
 			[!this.#real || this.#limited === 'swap' ? 4 : 0,
-				() => `${task.name}: mlock ${range()}`],
+				() => mapping.readable || !this.#real
+					? `${task.name}: mlock ${range()}` : undefined],
 			[2, () => `${task.name}: munlock ${range()}`],
 			[3, () => {
 				const prot = this.#pick(['r', 'rw', 'rw', 'none']);
@@ -343,14 +381,17 @@ class Writer {
 			[!this.#real || memory ? 2 : 0, 'high'],
 			[!this.#real || memory ? 2 : 0, 'max'],
 			[!this.#real || swap ? 2 : 0, 'swap.max']]);
-		const value = this.#pick(['max', 'max', '1M', '256K', '128K',
-			...(this.#real ? [] : ['64K'])]);
+		/* In less than a few windows of readahead a fault can push out what it has read. */
+		const value = this.#pick(['max', 'max', '1M', ...(this.#files.length ? ['512K']
+			: ['256K', '128K', ...(this.#real ? [] : ['64K'])])]);
 
 		this.lines.push(`${this.#pick(this.#cgroups)}/memory.${file} = ${value}`);
 	}
 
 	/* Look at what reclaim, or one task's deed, may have changed. */
 	#look(tasks: readonly Task[], cgroups: readonly string[]): void {
+		for (const { name } of this.#files)
+			this.lines.push(`show ${name}`);
 		for (const { name, mappings } of tasks)
 			for (const mapping of mappings)
 				this.lines.push(`show ${name}.${mapping.name}`);
@@ -381,6 +422,7 @@ class Writer {
 		const at = this.lines.length;
 
 		const kind = this.#weighted([
+			[this.#files.length ? 25 : 0, 'file'],
 			[room ? 4 : 0, 'task'], [mappings.length < MAPPINGS_MAX ? 8 : 0, 'map'],
 			[room ? 3 : 0, 'fork'], [this.#tasks.length > 1 ? 2 : 0, 'exit'],
 			[mappings.length ? 3 : 0, 'unmap'], [mappings.length ? 5 : 0, 'afresh'],
@@ -407,6 +449,7 @@ class Writer {
 		case 'drain': this.lines.push('drain'); break;
 		case 'limit': this.#limit(); break;
 		case 'swappiness': this.#swappiness(); break;
+		case 'file': this.lines.push(this.#ofFile(task)); break;
 		case 'ask':
 			this.lines.push(this.#pick([`stat ${this.#pick(this.#cgroups)}`, 'trace',
 				`cat ${this.#pick(this.#cgroups)}/memory.${this.#pick(
@@ -426,7 +469,7 @@ class Writer {
 		}
 		}
 		if (this.#looks && this.lines.length > at && this.#chance(60) &&
-			['deed', 'limit', 'unmap', 'fork', 'map', 'afresh', 'vm'].includes(kind))
+			['deed', 'limit', 'unmap', 'fork', 'map', 'afresh', 'vm', 'file'].includes(kind))
 			this.#look(this.#tasks.includes(task) ? [task] : [],
 				this.#chance(30) ? [task.cgroup] : []);
 	}
@@ -441,6 +484,10 @@ class Writer {
 					this.lines.push(`show ${name}.${mapping.name}[${page}..` +
 						`${Math.min(page + PIECE_PAGES,
 							mapping.pages) - 1}]`);
+		for (const { name, pages } of this.#files)
+			for (let page = 0; page < pages; page += PIECE_PAGES)
+				this.lines.push(`show ${name}[${page}..` +
+					`${Math.min(page + PIECE_PAGES, pages) - 1}]`);
 		for (const cgroup of this.#cgroups)
 			for (const file of ['stat', 'current', 'swap.current', 'events'])
 				this.lines.push(`cat ${cgroup}/memory.${file}`);

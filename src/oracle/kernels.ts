@@ -41,7 +41,7 @@ export const SERIES: readonly string[] = ['5.10', '6.1', '6.12', '7.2'];
 export const PREPATCH = '5.10-prepatch';
 
 /* Modules that a guest uses; what they depend on is loaded before them. */
-const MODULES = ['brd', 'zram', 'kvm-amd'];
+const MODULES = ['brd', 'zram', 'kvm-amd', 'crc32c-generic', 'ext4'];
 
 const kernelFolder = (cache: string, name: string) => join(cache, 'kernels', name);
 

@@ -200,6 +200,7 @@ const OUTCOMES: Readonly<Record<string, Check>> = {
 	refused: fields({ kind, error: string, where: string, asked: boolean }),
 	show: fields({ kind, pages: number, counts: valuesOf(number), 'flags?': list(string) }),
 	stat: fields({ kind, values: list(statPair) }),
+	cached: fields({ kind, pages: number, cached: number }),
 	trace: fields({ kind }),
 	notifiers: fields({ kind }),
 	lines: fields({ kind }),

@@ -9,7 +9,8 @@ import type { Program } from '../sim/litmus/ast.ts';
 import { MACHINE_DEFAULTS } from '../sim/machine.ts';
 import type { VmFormat } from '../sim/vm.ts';
 import { cacheFolder, keepEntry } from './cache.ts';
-import { compact, vmFormat } from './compact.ts';
+import { compact, usesDisk, vmFormat } from './compact.ts';
+import { ext4Head } from './ext4.ts';
 import { OracleError } from './fault.ts';
 import type { KernelImage } from './kernels.ts';
 import { bootGuest, type BootResult } from './qemu.ts';
@@ -32,6 +33,9 @@ const KVM_APPEND: Readonly<Record<VmFormat, string>> = {
 	npt: 'kvm_amd.npt=1', shadow: 'kvm_amd.npt=0', ept: '', 'ept-noad': '' };
 /* What guards go by on a kernel that is none of ours. */
 const LATEST = 'v5.10.223';
+
+/* What ext4 needs, where it is not built in. */
+const DISK_MODULES = ['crc32c-generic', 'ext4'];
 
 /* In one boot; more boots share the processors. */
 const PROGRAMS_MAX = 64;
@@ -63,7 +67,7 @@ async function guestExecutable(cache: string): Promise<string> {
 function machineOf(program: Program): string {
 	const { ram, cpus, nodes } = { ...MACHINE_DEFAULTS, ...program.machine };
 
-	return `${ram} ${cpus} ${nodes} ${vmFormat(program) ?? ''}`;
+	return `${ram} ${cpus} ${nodes} ${vmFormat(program) ?? ''} ${usesDisk(program) ? 'disk' : ''}`;
 }
 
 /* One program on its way: what it is, and where its result goes. */
@@ -121,13 +125,17 @@ async function bootOnce(
 ): Promise<BootResult> {
 	const { ram, nodes, cpus: own } = { ...MACHINE_DEFAULTS, ...jobs[0]!.program.machine };
 	const vms = vmFormat(jobs[0]!.program);
+	const disk = usesDisk(jobs[0]!.program);
 	const programs = jobs.map(({ program }, number) => compact(program, number, kernel,
 		(program.machine.swap ?? MACHINE_DEFAULTS.swap) / PAGE_SIZE)).join('');
 
 	return await bootGuest(image, {
-		init, files: new Map([['programs', programs]]), ramBytes: ram,
+		init, files: new Map<string, string | Uint8Array>([['programs', programs],
+			...(disk ? [['disk', ext4Head()] as const] : [])]),
+		ramBytes: ram,
 		ownBytes: Math.ceil((GUEST_BYTES + programs.length) / OWN_UNIT) * OWN_UNIT,
-		cpus: cpus ?? own, nodes, ramDisks: 1, modules: ['brd', ...vms ? ['kvm-amd'] : []],
+		cpus: cpus ?? own, nodes, ramDisks: disk ? 2 : 1,
+		modules: ['brd', ...(disk ? DISK_MODULES : []), ...vms ? ['kvm-amd'] : []],
 		append: [APPEND, ...vms ? [KVM_APPEND[vms]] : [], append ?? ''].join(' ').trim(),
 		timeoutMs: { quiet: QUIET_MS,
 			total: timeoutMs ?? BOOT_MS + jobs.length * PROGRAM_MS },

@@ -5,7 +5,7 @@
 import { BUG } from '../lib/bug.ts';
 import type { PageCount, Program, Statement } from '../sim/litmus/ast.ts';
 import { isDeviceAction, pagesText } from '../sim/litmus/devices.ts';
-import { checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
+import { checkCached, checkErrno, checkPages, checkStat, checkTrace, checkValue, type Verdict }
 	from '../sim/litmus/expect.ts';
 import { isAsking, isErrnoAsked, isFor, type Outcome } from '../sim/litmus/runner.ts';
 import { outcomeName } from '../sim/errors.ts';
@@ -203,6 +203,9 @@ export const isOursAlone = (statement: Statement): boolean =>
 	statement.kind === 'showguest' || statement.kind === 'notifiers' ||
 	statement.kind === 'expect' && ['spte', 'notifiers'].includes(statement.expectation.of);
 
+/* Of pages of a file, how many are in memory. */
+const countOf = (present: readonly number[]): number => present.filter((one) => one !== 0).length;
+
 /* A run on its way through the program, as the emulator's runner has it. */
 class Reading {
 	readonly #program: Program;
@@ -284,6 +287,10 @@ class Reading {
 			return { kind: 'stat', values: [...statValues(said!.file ?? '')]
 				.filter(([key]) => keys.includes(key)) };
 		}
+		case 'cached': {
+			const cached = said!.bytes ?? [];
+			return { kind: 'cached', pages: cached.length, cached: countOf(cached) };
+		}
 		case 'cat': return { kind: 'cat', text: said!.file ?? '' };
 		case 'trace': {
 			const lines = this.#sinceAsked;
@@ -310,9 +317,9 @@ class Reading {
 			return checkTrace(expectation, (event, key) =>
 				sumOf(this.#last, event, key));
 		case 'errno': return checkErrno(expectation, outcomeName(this.#code));
-		case 'cached': case 'spte': case 'notifiers':
-			return BUG('incomparable() lets no disk file through, ' +
-				'and what is ours alone is not asked');
+		case 'cached': return checkCached(expectation, countOf(said?.bytes ?? []));
+		case 'spte': case 'notifiers':
+			return BUG('what is ours alone is not asked');
 		}
 	}
 }

@@ -18,8 +18,9 @@ import { allTables, list_heads, live, nr_live, nr_rows, rb_nodes, type list_head
 	type rb_node } from '../lib/struct.ts';
 import { XA_INDEX_MAX, xa_find, xa_is_value, xa_load, xa_node_of, xa_nodes, xa_to_pointer,
 	type xa_node } from '../lib/xarray.ts';
-import { SHMEM_AOPS, SWAP_AOPS } from '../mm/a_ops.ts';
+import { DISKFS_AOPS, SHMEM_AOPS, SWAP_AOPS } from '../mm/a_ops.ts';
 import { bdevs, blk_pending, blkdev_ram_pages } from '../mm/blkdev.ts';
+import { buffer_dirty, buffer_mapped, buffer_uptodate } from '../mm/buffer.ts';
 import { current, nr_cpu_ids, smp_processor_id } from '../mm/current.ts';
 import { cpu_curr } from '../mm/fork.ts';
 import { is_data_mapping, is_exec_mapping, is_stack_mapping } from '../mm/internal.ts';
@@ -44,8 +45,9 @@ import { CPU_PAGEVECS, MAX_NR_ZONES, MAX_NUMNODES, MAX_ORDER, MIGRATE_PCPTYPES, 
 	lru_names, lruvecs, next_zone, nr_online_nodes, pagevecs, pgdats, zone_name, zones,
 	type lruvec, type pagevec, type zone } from '../mm/mmzone.ts';
 import { PG_dirty, PG_locked, PG_lru, PG_mlocked, PG_reserved, PG_swapbacked, PG_writeback,
-	PageAnon, PageBuddy, PageDirty, PageLRU, PageSwapBacked, PageSwapCache, PageTable,
-	anon_vma_pointer, mapping_pointer, page_has_type } from '../mm/page_flags.ts';
+	PageAnon, PageBuddy, PageDirty, PageLRU, PagePrivate, PageSwapBacked, PageSwapCache,
+	PageTable, PageUptodate, anon_vma_pointer, mapping_pointer,
+	page_has_type } from '../mm/page_flags.ts';
 import { max_pfn } from '../mm/page_alloc.ts';
 import { mapping_can_writeback } from '../mm/page-writeback.ts';
 import { linear_page_index } from '../mm/pagemap.ts';
@@ -334,11 +336,29 @@ function countShmemEntry(
 	census.swapShmem.add(slot);
 }
 
+/* buffers: a page has them if a file system hangs them on it, and is clean where they are */
+function countBuffers(census: Census, mapping: address_space, page: page): void {
+	if (!PagePrivate(page)) {
+		if (pages.b_state[page] !== 0)
+			fail('buffers', `page ${page} has no buffer, but one's state`);
+		return;
+	}
+	census.refs[page]!++;
+	if (address_spaces.a_ops[mapping] !== DISKFS_AOPS || pages.private[page] !== page)
+		fail('buffers', `page ${page} has a buffer, but is no page of a file on a disk`);
+	if (buffer_dirty(page) && !PageDirty(page))
+		fail('buffers', `page ${page} is clean, but its buffer is dirty`);
+	if (PageUptodate(page) && buffer_mapped(page) && !buffer_uptodate(page) &&
+	    PageDirty(page))
+		fail('buffers', `page ${page} is dirty, but its buffer was never filled`);
+}
+
 function countCached(
 	census: Census, mapping: address_space, index: number, page: page, isSwap: boolean,
 ): void {
 	census.refs[page]!++;
 	if (!isSwap) {
+		countBuffers(census, mapping, page);
 		census.pageCache++;
 		if (PageAnon(page) || mapping_pointer(page) !== mapping ||
 		    pages.index[page] !== index)

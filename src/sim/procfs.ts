@@ -5,10 +5,11 @@
  */
 import { EINVAL, ESRCH } from '../lib/errno.ts';
 import { list_heads } from '../lib/struct.ts';
-import { bdevs } from '../mm/blkdev.ts';
 import { cgroup_path } from '../mm/cgroup.ts';
 import { nr_cpu_ids } from '../mm/current.ts';
-import { file_inode } from '../mm/fs.ts';
+import { bdevs } from '../mm/blkdev.ts';
+import { diskfs_bdev } from '../mm/diskfs.ts';
+import { DISKFS_SB, file_inode } from '../mm/fs.ts';
 import { get_mm_counter, get_mm_hiwater_rss, get_mm_hiwater_vm, get_mm_rss, mm_pgtables_bytes,
 	mmap_read_lock, mmap_read_unlock } from '../mm/mm.ts';
 import { EXIT_ZOMBIE, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, VM_EXEC, VM_MAYSHARE,
@@ -215,26 +216,32 @@ export const PROC_FILES: Readonly<Record<string, VirtualFile>> = {
 const hex = (n: number, digits: number): string => n.toString(16).padStart(digits, '0');
 
 /* show_vma_header_prefix() */
-function vmaHeader(start: number, end: number, flags: number, offset: number, ino: number): string {
+function vmaHeader(
+	start: number, end: number, flags: number, offset: number, ino: number,
+	dev = ino ? '00:01' : '00:00',
+): string {
 	return `${hex(start, 8)}-${hex(end, 8)} ` +
 		(flags & VM_READ ? 'r' : '-') + (flags & VM_WRITE ? 'w' : '-') +
 		(flags & VM_EXEC ? 'x' : '-') + (flags & VM_MAYSHARE ? 's' : 'p') +
-		` ${hex(offset, 8)} 00:${ino ? '01' : '00'} ${ino} `;
+		` ${hex(offset, 8)} ${dev} ${ino} `;
 }
 
-const NAME_COLUMN = 72;
+const NAME_COLUMN = 72, RAMDISK_MAJOR = 1;
 
 /* show_map_vma(): files have no names here but their inode's number */
 function mapsLine(mm: mm_struct, vma: vm_area_struct): string {
 	const { vm_start, vm_end, vm_flags, vm_file, vm_pgoff } = vmas;
 	const file = vm_file[vma];
 	const ino = file ? inodes.i_ino[file_inode(file)] : 0;
+	const dev = file && inodes.i_sb[file_inode(file)] === DISKFS_SB
+		? `${hex(RAMDISK_MAJOR, 2)}:${hex(bdevs.minor[diskfs_bdev(file_inode(file))], 2)}`
+		: undefined;
 	const header = vmaHeader(vm_start[vma], vm_end[vma], vm_flags[vma],
-		file ? vm_pgoff[vma] * PAGE_SIZE : 0, ino);
+		file ? vm_pgoff[vma] * PAGE_SIZE : 0, ino, dev);
 	let name = '';
 
 	if (file)
-		name = `/memfd:${ino} (deleted)`;
+		name = dev ? `/files/${ino}` : `/memfd:${ino} (deleted)`;
 	else if (vm_start[vma] <= mms.brk[mm] && vm_end[vma] >= mms.start_brk[mm])
 		name = '[heap]';
 	return name ? `${header.padEnd(NAME_COLUMN)} ${name}\n` : `${header}\n`;

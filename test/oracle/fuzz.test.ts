@@ -89,7 +89,7 @@ describe('shrinking', () => {
 	};
 
 	test('keeps what matters and what that needs, with small numbers', async () => {
-		const { smallest, rounds } = await shrinkWhile(randomProgram(3, 60, REAL), (text) =>
+		const { smallest, rounds } = await shrinkWhile(randomProgram(4, 60, REAL), (text) =>
 			/reclaim \S+ ([2-9]\d|[3-9])/.test(text) && /: write \S+/.test(text));
 
 		expect(smallest).toMatch(/^reclaim \S+ 3$/m);

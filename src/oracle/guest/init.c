@@ -11,7 +11,7 @@
  *
  * /programs holds all programs of this boot, one statement a line:
  *
- *	program NUMBER SWAP_PAGES CPUS TASKS	so many slots of tasks
+ *	program NUMBER SWAP_PAGES CPUS TASKS DISK	so many slots of tasks; 1: has files
  *	PLACE ACTOR NAME ARGUMENT...		place in the program; slot of a task, -1 init,
  *						-2 whoever ran last; numbers are decimal
  *	end
@@ -61,12 +61,17 @@ struct shared {
 	int stack[SLOTS];
 	/* Of a memfd or file: descriptor of init + 1, 0 for none. */
 	int fd[SLOTS];
+	char on_disk[SLOTS];
 	struct { int pid; unsigned long start, pages; } map[SLOTS];
 	char stack_used[TASKS_MAX];
 	struct vm vm[VMS];
 	unsigned char swap_header[PAGE];
 	char text[64 * 1024];
 	char path[512], path2[512];
+	/* Of a read or write. */
+	struct iovec iov[1024];
+	/* The program has files on a disk. */
+	int disk;
 };
 #define AT	0x600000000000UL
 #define S	((struct shared *)AT)
@@ -274,6 +279,8 @@ static void drain_cpu(void)
 
 /* -- What statements do: 0 or -errno -------------------------------------------------------- */
 
+#include "disk.h"
+
 static long do_cgroup(struct args *a)
 {
 	char *name = word_to(a, S->text, 400), *slash = 0;
@@ -448,16 +455,12 @@ static long do_mmap(struct args *a)
 	long fd = -1, at;
 
 	if (file >= 0) {
-		char *p = put_text(S->path, "/proc/1/fd/");
-		if (!S->fd[file])
-			return -EBADF;
-		put_number(p, S->fd[file] - 1);
-		fd = sys_open(S->path, O_RDWR, 0);
+		fd = S->on_disk[file] ? own_fd(file) : open_of_init(file);
 		if (fd < 0)
 			return fd;
 	}
 	at = sys_mmap(address, pages * PAGE, prot, flags, fd, offset * PAGE);
-	if (fd >= 0)
+	if (fd >= 0 && !S->on_disk[file])
 		sys_close(fd);
 	if (at < 0 && at > -4096)
 		return at;
@@ -750,7 +753,10 @@ static const struct statement {
 	{ "munlock", do_munlock }, { "read", do_read }, { "write", do_write },
 	{ "clear_refs", do_clear_refs }, { "drain", do_drain }, { "reclaim", do_reclaim },
 	{ "knob", do_knob },
-	{ "show", do_show, 1 }, { "value", do_value }, { "file", do_file, 1 },
+	{ "file", do_disk_file }, { "pread", do_pread }, { "pwrite", do_pwrite },
+	{ "fadvise", do_fadvise }, { "fsync", do_fsync }, { "sync", do_sync },
+	{ "show", do_show, 1 }, { "value", do_value }, { "text", do_file, 1 },
+	{ "cached", do_cached, 1 },
 	{ "vmboot", do_vmboot }, { "vm", do_vm }, { "vmbooted", do_vmbooted },
 	{ "slot", do_vmslot }, { "unslot", do_vmunslot }, { "moveslot", do_vmmove },
 	{ "log", do_vmlog }, { "dirtylog", do_vmdirty }, { "guest", do_guest },
@@ -931,7 +937,7 @@ static void kill_tasks(void)
 			forget(slot);
 		if (S->fd[slot])
 			sys_close(S->fd[slot] - 1);
-		S->fd[slot] = S->map[slot].pid = 0;
+		S->fd[slot] = S->on_disk[slot] = S->map[slot].pid = 0;
 	}
 	forget_vms();
 }
@@ -969,6 +975,8 @@ static const struct { const char *path, *value; } defaults[] = {
 	{ "/proc/sys/vm/watermark_scale_factor", "10" },
 	{ "/proc/sys/vm/overcommit_memory", "0" },
 	{ "/sys/kernel/debug/fault_around_bytes", "65536" },
+	{ "/proc/sys/vm/dirty_background_ratio", "10" }, { "/proc/sys/vm/dirty_ratio", "20" },
+	{ "/proc/sys/vm/laptop_mode", "0" },
 };
 
 static void swap_on(unsigned long pages)
@@ -1039,11 +1047,13 @@ static void forget_swapping(void)
 static void prepare(struct args *a)
 {
 	unsigned long swap;
+	long err;
 
 	S->program = number(a);
 	swap = number(a);
 	S->nr_cpus = number(a);
 	S->nr_slots = number(a);
+	S->disk = number(a);
 	S->last_place = -1;
 	for (unsigned i = 0; i < sizeof(defaults) / sizeof(*defaults); i++)
 		must(defaults[i].path, defaults[i].value);
@@ -1051,6 +1061,7 @@ static void prepare(struct args *a)
 	put_file("/sys/kernel/tracing/events/kvm/enable", "0");
 	forget_swapping();
 	swap_on(swap);
+	err = S->disk ? disk_on() : 0;
 	/* Batches of LRU pages, callbacks of RCU, works: all done before it begins. */
 	for (int i = 0; i < 10; i++)
 		settle();
@@ -1058,6 +1069,8 @@ static void prepare(struct args *a)
 	while (sys_read(S->trace_fd, S->text, sizeof(S->text)) > 0)
 		;
 	out_text("b "), out_number(S->program), out_text("\n");
+	if (err)
+		trouble("mount", DISK, err);
 }
 
 static void clean_up(void)
@@ -1066,6 +1079,8 @@ static void clean_up(void)
 	put_text(S->path, "/sys/fs/cgroup");
 	remove_cgroups(S->path, S->path + length(S->path), 0);
 	sys_swapoff("/dev/ram0");
+	if (S->disk)
+		disk_off();
 	out_text("e "), out_number(S->program), out_text("\n");
 }
 
@@ -1116,6 +1131,7 @@ static void set_up(void)
 	mount("debugfs", "/sys/kernel/debug");
 	mount("cgroup2", "/sys/fs/cgroup");
 	load_modules();
+	set_up_disk();
 	must("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
 	put_file("/sys/kernel/mm/transparent_hugepage/enabled", "never");
 	/* The classic LRU, where both are built. */

@@ -3,26 +3,31 @@
 
 enum {
 	NR_read, NR_write, NR_open, NR_close, NR_poll = 7, NR_lseek, NR_mmap, NR_mprotect,
-	NR_munmap, NR_ioctl = 16, NR_pread64, NR_mremap = 25, NR_mincore = 27, NR_madvise,
-	NR_nanosleep = 35, NR_getpid = 39, NR_clone = 56, NR_exit = 60, NR_wait4, NR_kill,
-	NR_fsync = 74, NR_ftruncate = 77, NR_mkdir = 83, NR_rmdir, NR_mlock = 149, NR_munlock,
-	NR_mount = 165, NR_swapon = 167, NR_swapoff, NR_reboot, NR_ioperm = 173,
-	NR_sched_setaffinity = 203, NR_getdents64 = 217, NR_finit_module = 313,
+	NR_munmap, NR_ioctl = 16, NR_pread64, NR_pwrite64, NR_mremap = 25, NR_mincore = 27,
+	NR_madvise, NR_dup2 = 33, NR_nanosleep = 35, NR_getpid = 39, NR_clone = 56, NR_exit = 60,
+	NR_wait4, NR_kill, NR_fcntl = 72, NR_fsync = 74, NR_ftruncate = 77, NR_mkdir = 83,
+	NR_rmdir, NR_mlock = 149, NR_munlock, NR_sync = 162, NR_mount = 165, NR_umount2, NR_swapon,
+	NR_swapoff, NR_reboot, NR_ioperm = 173, NR_sched_setaffinity = 203, NR_getdents64 = 217,
+	NR_fadvise64 = 221, NR_preadv = 295, NR_pwritev, NR_finit_module = 313,
 	NR_memfd_create = 319, NR_mlock2 = 325, NR_pidfd_open = 434,
 };
 
 enum {
 	ENOENT = 2, ESRCH, EINTR, E2BIG = 7, EBADF = 9, EAGAIN = 11, EBUSY = 16, EINVAL = 22,
 };
-enum { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK = 04000, O_DIRECTORY = 0200000 };
+enum { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT = 0100, O_TRUNC = 01000, O_NONBLOCK = 04000,
+	O_DIRECTORY = 0200000 };
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
-enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20 };
+enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20,
+	MAP_FIXED_NOREPLACE = 0x100000 };
 enum { MADV_SEQUENTIAL = 2, MADV_COLD = 20, MADV_PAGEOUT, SEEK_END = 2 };
+enum { MS_NOATIME = 1024, F_GETFD = 1, POSIX_FADV_DONTNEED = 4 };
 enum { SIGKILL = 9, SIGCHLD = 17, SIGCONT = 18, SIGSTOP = 19 };
 enum { WNOHANG = 1, WUNTRACED = 2, CLONE_PARENT = 0x8000, POLLIN = 1, DT_DIR = 4 };
 #define RB_POWER_OFF 0x4321fedcUL
 
 struct timespec { long tv_sec, tv_nsec; };
+struct iovec { void *base; unsigned long length; };
 struct pollfd { int fd; short events, revents; };
 
 static inline long call6(long nr, long a, long b, long c, long d, long e, long f)
@@ -48,6 +53,17 @@ static inline long call6(long nr, long a, long b, long c, long d, long e, long f
 #define sys_munmap(p, n)		call(NR_munmap, p, n, 0)
 #define sys_ioctl(fd, what, arg)	call(NR_ioctl, fd, what, arg)
 #define sys_pread(fd, p, n, at)		call6(NR_pread64, fd, (long)(p), n, at, 0, 0)
+#define sys_pwrite(fd, p, n, at)	call6(NR_pwrite64, fd, (long)(p), n, at, 0, 0)
+#define sys_preadv(fd, v, n, at)	call6(NR_preadv, fd, (long)(v), n, at, 0, 0)
+#define sys_pwritev(fd, v, n, at)	call6(NR_pwritev, fd, (long)(v), n, at, 0, 0)
+#define sys_mincore(p, n, to)		call(NR_mincore, p, n, to)
+#define sys_dup2(fd, to)		call(NR_dup2, fd, to, 0)
+#define sys_fcntl(fd, what)		call(NR_fcntl, fd, what, 0)
+#define sys_sync()			call(NR_sync, 0, 0, 0)
+#define sys_fadvise(fd, at, n, advice)	call6(NR_fadvise64, fd, at, n, advice, 0, 0)
+#define sys_umount(at)			call(NR_umount2, at, 0, 0)
+#define sys_mount_with(what, at, type, flags, data) \
+	call6(NR_mount, (long)(what), (long)(at), (long)(type), flags, (long)(data), 0)
 #define sys_mremap(p, n, m, flags, at)	call6(NR_mremap, p, n, m, flags, at, 0)
 #define sys_mlock2(p, n, flags)		call(NR_mlock2, p, n, flags)
 #define sys_madvise(p, n, advice)	call(NR_madvise, p, n, advice)
