@@ -16,7 +16,8 @@ import { wrap } from './table.ts';
 import { shellWord } from './text.ts';
 
 const OPTIONS = { ...JUDGE_OPTIONS, seed: 'value', count: 'value', statements: 'value',
-	kernel: 'values', dir: 'value', limit: 'value', vms: 'flag', json: 'flag' } as const;
+	kernel: 'values', dir: 'value', limit: 'value', vms: 'flag', files: 'flag',
+	json: 'flag' } as const;
 const SEED_MAX = 2 ** 31 - 1, COUNT_MAX = 1e6, STATEMENTS_MAX = 1000;
 const SEED = 1, COUNT = 100, STATEMENTS = 60, LIMIT = 10;
 const WIDTH = 100;
@@ -110,6 +111,7 @@ export async function fuzz(words: readonly string[]): Promise<number> {
 	/* Another run makes the same program, whatever it was shrunk to. */
 	const again = (one: number): string => [`vmmu fuzz --seed ${one} --count 1`,
 		`--statements ${[...new Set(statements)].join('..')}`, ...(vms ? ['--vms'] : []),
+		...(options.files ? ['--files'] : []),
 		...(['on', 'bzimage', 'modules', 'append'] as const).flatMap((name) =>
 			options[name] === undefined ? []
 				: [`--${name} ${shellWord(options[name])}`]),
@@ -118,7 +120,8 @@ export async function fuzz(words: readonly string[]): Promise<number> {
 	const lines: string[] = [];
 
 	const found = await withProgress((onProgress) => fuzzCampaign({
-		seed, count, statements, vms, judge, kernels, limit, onProgress,
+		seed, count, statements, vms, files: options.files, judge,
+		kernels, limit, onProgress,
 		real: options.append === undefined ? {} : { append: options.append },
 		onFinding(finding) {
 			const { program, first, shrunk, undetermined } = finding;

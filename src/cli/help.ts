@@ -193,6 +193,8 @@ same programs. Exit status 1 if any differs.
                     5 to 200
   --vms             with virtual machines: npt and shadow on a real kernel, without one all kinds,
                     mirrors, pins and other devices, and hooks
+  --files           with files on a disk on a real kernel too, where its flusher can come in the
+                    middle of a reclaim, or not; without one there are files anyway
   --limit N         shrink at most so many, default 10; 0: none, but write them
   --dir DIR         where to, default .
   --kernel KERNEL   an emulated kernel; can be given several times

@@ -683,8 +683,10 @@ function zap_pte_range(
 			} else if (pte_present(ptent)) {
 				const page = vm_normal_page(vma, addr, ptent);
 
+				/* A row of anon_vmas can have the number of one of mappings. */
 				if (details && page && details.check_mapping &&
-				    details.check_mapping !== page_rmapping(page)) {
+				    (PageAnon(page) ||
+				    details.check_mapping !== page_rmapping(page))) {
 					/* a private copy: it stays */
 				} else {
 					ptent = ptep_get_and_clear(mm, addr, pte);

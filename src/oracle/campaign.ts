@@ -19,6 +19,8 @@ export interface CampaignOptions {
 	readonly statements: readonly [number, number];
 	/** With virtual machines; where no real kernel judges, with hooks and other devices. */
 	readonly vms?: boolean;
+	/** Programs with files on a disk for a real kernel too; others have them anyway. */
+	readonly files?: boolean;
 	/** Whom to hold the kernels against; undefined: their invariants alone. */
 	readonly judge: Judge | undefined;
 	readonly kernels: readonly Kernel[];
@@ -151,7 +153,7 @@ function lengthOf(seed: number, [least, most]: readonly [number, number]): numbe
 
 /** Run a campaign; divergent programs are shrunk as they are found. */
 export async function fuzzCampaign(options: CampaignOptions): Promise<Campaign> {
-	const { seed, count, statements, vms = false, judge, limit, onProgress, onFinding } =
+	const { seed, count, statements, vms = false, files, judge, limit, onProgress, onFinding } =
 		options;
 	const runner = new Runner(options);
 	const findings: Finding[] = [];
@@ -164,7 +166,8 @@ export async function fuzzCampaign(options: CampaignOptions): Promise<Campaign> 
 			const length = lengthOf(own, statements);
 			const source = vms && !judge?.real ? randomVmProgram(own, length)
 				: randomProgram(own, length, { real: judge?.real ?? false,
-					looks: judge !== undefined, vms });
+					looks: judge !== undefined, vms,
+					...files ? { files } : {} });
 			return { seed: own, source,
 				program: parseLitmus(source, `fuzz-${own}.litmus`) };
 		});

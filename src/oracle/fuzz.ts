@@ -28,6 +28,11 @@ export interface FuzzOptions {
 	readonly looks?: boolean;
 	/** Tasks have virtual machines, and guests use their memory. */
 	readonly vms?: boolean;
+	/**
+	 * Files on a disk. Not usual on a real kernel: when its flusher comes, which reclaim
+	 * wakes, is of the scheduler.
+	 */
+	readonly files?: boolean;
 }
 
 interface Mapping {
@@ -81,10 +86,16 @@ class Writer {
 	readonly #format: string;
 	#slots = 0;
 
-	constructor(seed: number, { real = false, looks = false, vms = false }: FuzzOptions) {
+	readonly #disk: boolean;
+
+	constructor(
+		seed: number,
+		{ real = false, looks = false, vms = false, files = !real }: FuzzOptions,
+	) {
 		this.#below = generator(seed);
 		this.#real = real;
 		this.#looks = looks;
+		this.#disk = files;
 		this.#format = vms ? this.#pick(real ? REAL_FORMATS : FORMATS) : '';
 		this.#limited = this.#chance(70) ? 'memory' : 'swap';
 		this.#machine(seed);
@@ -139,7 +150,7 @@ class Writer {
 			for (const event of ['kvm_age_page', 'kvm_page_fault'])
 				this.lines.push(
 					`/sys/kernel/tracing/events/kvm/${event}/enable = 1`);
-		if (this.#chance(40))
+		if (this.#disk && this.#chance(40))
 			this.#makeFiles();
 		this.#newTask(this.#homes[0]!);
 		this.#map(this.#tasks[0]!);
@@ -469,7 +480,8 @@ class Writer {
 		}
 		}
 		if (this.#looks && this.lines.length > at && this.#chance(60) &&
-			['deed', 'limit', 'unmap', 'fork', 'map', 'afresh', 'vm', 'file'].includes(kind))
+			['deed', 'limit', 'unmap', 'fork', 'map', 'afresh', 'vm', 'file']
+				.includes(kind))
 			this.#look(this.#tasks.includes(task) ? [task] : [],
 				this.#chance(30) ? [task.cgroup] : []);
 	}

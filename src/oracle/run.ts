@@ -67,7 +67,7 @@ async function guestExecutable(cache: string): Promise<string> {
 function machineOf(program: Program): string {
 	const { ram, cpus, nodes } = { ...MACHINE_DEFAULTS, ...program.machine };
 
-	return `${ram} ${cpus} ${nodes} ${vmFormat(program) ?? ''} ${usesDisk(program) ? 'disk' : ''}`;
+	return [ram, cpus, nodes, vmFormat(program) ?? '', usesDisk(program)].join(' ');
 }
 
 /* One program on its way: what it is, and where its result goes. */

@@ -9,11 +9,13 @@ import { pte_offset_map, pte_pfn, pte_present } from '../arch/pgtable.ts';
 import { non_swap_entry, pte_to_swp_entry, swp_offset, swp_type } from '../arch/swap.ts';
 import { live } from '../lib/struct.ts';
 import { xa_is_value, xa_load, xa_to_pointer } from '../lib/xarray.ts';
-import { SHMEM_AOPS } from '../mm/a_ops.ts';
+import { DISKFS_AOPS, SHMEM_AOPS } from '../mm/a_ops.ts';
 import { blkdev_peek } from '../mm/blkdev.ts';
+import { diskfs_bdev, diskfs_block, diskfs_is_allocated } from '../mm/diskfs.ts';
 import { find_task_by_vpid } from '../mm/fork.ts';
-import { NULL, VM_SHARED, address_spaces, files, inodes, mms, tasks, vmas, type address_space,
-	type vm_area_struct } from '../mm/mm_types.ts';
+import { NULL, VM_SHARED, address_spaces, files, inodes, mms, tasks, vmas,
+	type address_space, type page, type vm_area_struct } from '../mm/mm_types.ts';
+import { PageUptodate } from '../mm/page_flags.ts';
 import { mm_find_pmd } from '../mm/rmap.ts';
 import { radix_to_swp_entry } from '../mm/shmem.ts';
 import { swap_address_space, swap_info, swap_infos } from '../mm/swap_types.ts';
@@ -46,7 +48,7 @@ function swapByte(entry: number): number {
 
 /** The contents of a machine between two statements. */
 export class Contents {
-	/** Of the pages of all files of shmem, and of those that tasks have for themselves. */
+	/** Of the pages of all files, and of those that tasks have for themselves. */
 	readonly bytes = new Map<PageKey, number>();
 	/** By ownKey(), what a task sees of a file: shared memory, and private not written to. */
 	readonly ofFile = new Map<PageKey, PageKey>();
@@ -59,12 +61,13 @@ export class Contents {
 	 */
 	constructor(pids: readonly number[]) {
 		for (const mapping of live(address_spaces)) {
-			if (address_spaces.a_ops[mapping] !== SHMEM_AOPS)
+			const byteOf = BYTE_OF[address_spaces.a_ops[mapping]];
+			if (!byteOf)
 				continue;
 			const pages = Math.ceil(inodes.i_size[address_spaces.host[mapping]] /
 				PAGE_SIZE);
 			for (let index = 0; index < pages; index++)
-				this.bytes.set(fileKey(mapping, index), shmemByte(mapping, index));
+				this.bytes.set(fileKey(mapping, index), byteOf(mapping, index));
 		}
 		for (const pid of pids) {
 			const task = find_task_by_vpid(pid), mm = task ? tasks.mm[task] : NULL;
@@ -77,9 +80,6 @@ export class Contents {
 		const { vm_start, vm_end, vm_file, vm_flags, vm_pgoff, vm_mm } = vmas;
 		const mapping = vm_file[vma] ? files.f_mapping[vm_file[vma]] : 0 as address_space;
 
-		/* Files of the disk have contents of their own. */
-		if (mapping && address_spaces.a_ops[mapping] !== SHMEM_AOPS)
-			return;
 		for (let at = vm_start[vma]; at < vm_end[vma]; at += PAGE_SIZE) {
 			const key = ownKey(pid, at), pmd = mm_find_pmd(vm_mm[vma], at);
 			const ptep = pmd ? pte_offset_map(pmd, at) : 0;
@@ -121,6 +121,18 @@ function shmemByte(mapping: address_space, index: number): number {
 	return !entry ? 0 : xa_is_value(entry) ? swapByte(radix_to_swp_entry(entry))
 		: frameByte(xa_to_pointer(entry));
 }
+
+function diskByte(mapping: address_space, index: number): number {
+	const page = xa_load(mapping, index), inode = address_spaces.host[mapping];
+
+	if (page && !xa_is_value(page) && PageUptodate(xa_to_pointer(page) as page))
+		return frameByte(xa_to_pointer(page));
+	return diskfs_is_allocated(inode, index)
+		? blkdev_peek(diskfs_bdev(inode), diskfs_block(inode, index), 0) & 0xff : 0;
+}
+
+const BYTE_OF: Readonly<Record<number, (mapping: address_space, index: number) => number>> =
+	{ [SHMEM_AOPS]: shmemByte, [DISKFS_AOPS]: diskByte };
 
 function ownByte(lo: number, hi: number): number {
 	if (pte_present(lo))

@@ -116,6 +116,9 @@ class Census {
 	readonly refs = new Int32Array(max_pfn.v);
 	readonly tables = new Uint8Array(max_pfn.v);
 	readonly free = new Uint8Array(max_pfn.v);
+	/** Large free blocks, first page and end of each; and all that lies between them. */
+	readonly idle: (readonly [number, number])[] = [];
+	readonly spans: readonly (readonly [number, number])[];
 	/* by swap slot: entries in page tables and shmem files, and cached pages */
 	readonly swapRefs = new Map<number, number>();
 	readonly swapShmem = new Set<number>();
@@ -133,7 +136,25 @@ class Census {
 		countPagevecs(this);
 		countFree(this);
 		countKvmPages(this.refs);
+		this.spans = between(this.idle, max_pfn.v);
 	}
+}
+
+/* What of the pages from 1 to end - 1 lies in none of some blocks, which are put in order. */
+function between(
+	blocks: (readonly [number, number])[], end: number,
+): (readonly [number, number])[] {
+	const spans: (readonly [number, number])[] = [];
+	let from = 1;
+
+	for (const [start, after] of blocks.sort(([one], [other]) => one - other)) {
+		if (start > from)
+			spans.push([from, start]);
+		from = after;
+	}
+	if (end > from)
+		spans.push([from, end]);
+	return spans;
 }
 
 /*
@@ -390,13 +411,20 @@ function countPagevecs(census: Census): void {
 }
 
 /* free: the buddy lists and the CPUs' lists */
+/* Blocks from here on are looked at as a whole. */
+const IDLE_ORDER = 6;
+
 function countFree(census: Census): void {
 	for (let zone = first_zone(); zone; zone = next_zone(zone)) {
 		let freePages = 0;
 		const take = (page: page, order: number): void => {
-			for (let pfn: number = page; pfn < page + (1 << order); pfn++)
-				if (census.free[pfn]++)
-					fail('free', `page ${pfn} is free twice`);
+			const end = page + (1 << order);
+			const twice = census.free.subarray(page, end).indexOf(1);
+			if (twice >= 0)
+				fail('free', `page ${page + twice} is free twice`);
+			census.free.fill(1, page, end);
+			if (order >= IDLE_ORDER)
+				census.idle.push([page, end]);
 		};
 		for (let order = 0; order < MAX_ORDER; order++) {
 			let blocks = 0;
@@ -490,14 +518,15 @@ function checkAtRest(): void {
 			`runs ${cpu_curr(smp_processor_id())}`);
 }
 
-/* refcount, mapcount, and what a page is: each page of RAM */
-function checkPages({ free, refs, mapped, tables }: Census): void {
+/* @returns pages that nobody known has */
+function checkSpan(
+	{ free, refs, mapped, tables }: Census, [start, end]: readonly [number, number],
+): number {
 	const io = blk_pending() > 0;
 	const busy = 1 << PG_locked | 1 << PG_writeback;
-	const end = max_pfn.v;
 	let owned = 0;
 
-	for (let pfn = 1; pfn < end; pfn++) {
+	for (let pfn = start; pfn < end; pfn++) {
 		const page = pfn as page, flags = page_flags[page], count = _refcount[page];
 		if (free[pfn]) {
 			if (count || refs[pfn])
@@ -528,6 +557,28 @@ function checkPages({ free, refs, mapped, tables }: Census): void {
 		if (count !== refs[pfn])
 			equal('refcount', `_refcount of page ${pfn}`, count, refs[pfn]!);
 	}
+	return owned;
+}
+
+/* Whether no page of a free block is in use in any way. */
+function isIdle(refs: Int32Array, [start, end]: readonly [number, number]): boolean {
+	let used = 0;
+
+	for (let pfn = start; pfn < end; pfn++)
+		used |= refs[pfn]! | _refcount[pfn as page] | page_memcg[pfn as page] |
+			page_flags[pfn as page] & LRU;
+	return used === 0;
+}
+
+/* refcount, mapcount, and what a page is: each page of RAM */
+function checkPages(census: Census): void {
+	let owned = 0;
+
+	for (const block of census.idle)
+		if (!isIdle(census.refs, block))
+			checkSpan(census, block);
+	for (const span of census.spans)
+		owned += checkSpan(census, span);
 	let disks = 0;
 	for (const bdev of live(bdevs))
 		disks += blkdev_ram_pages(bdev);
@@ -539,7 +590,7 @@ function checkPages({ free, refs, mapped, tables }: Census): void {
 const LRU_ITEMS = Array.from({ length: NR_LRU_LISTS }, (_, lru) => lru);
 
 /* lru: the lists, their sizes, and who is on them */
-function checkLru(): void {
+function checkLru({ spans }: Census): void {
 	const seen = new Uint8Array(max_pfn.v);
 
 	for (const pn of live(mem_cgroup_per_nodes)) {
@@ -568,10 +619,10 @@ function checkLru(): void {
 					sizes[zid]!);
 		}
 	}
-	const end = max_pfn.v;
-	for (let pfn = 1; pfn < end; pfn++)
-		if (page_flags[pfn as page] & LRU && !seen[pfn])
-			fail('lru', `page ${pfn} is PageLRU, but on no list`);
+	for (const [start, end] of spans)
+		for (let pfn = start; pfn < end; pfn++)
+			if (page_flags[pfn as page] & LRU && !seen[pfn])
+				fail('lru', `page ${pfn} is PageLRU, but on no list`);
 }
 
 /* The states of its node and memcg that a page can count for. */
@@ -609,13 +660,11 @@ function checkCounters(census: Census): void {
 	const ofMemcg = new Float64Array(nr_rows(memcgs) * nodes * items);
 	const charged = new Float64Array(nr_rows(memcgs));
 
-	const { free } = census, states: number[] = [];
-	const end = max_pfn.v;
-	for (let pfn = 1; pfn < end; pfn++) {
-		const page = pfn as page;
-		if (free[pfn] || (!page_mapping[page] && !page_memcg[page] &&
+	const { free, spans } = census, states: number[] = [];
+	const count = (page: page): void => {
+		if (free[page] || (!page_mapping[page] && !page_memcg[page] &&
 		    _mapcount[page] === -1 && !(page_flags[page] & LRU)))
-			continue;
+			return;
 		const nid = zone_node[page] >>> 4, zid = zone_node[page] & 15;
 		const zone = (1 + nid * MAX_NR_ZONES + zid) * NR_VM_ZONE_STAT_ITEMS;
 		const memcg = page_memcg[page];
@@ -636,7 +685,10 @@ function checkCounters(census: Census): void {
 			ofNode[nid * items + NR_FILE_PAGES]!++;
 		ofZone[zone + NR_MLOCK]! += page_flags[page] & 1 << PG_mlocked ? 1 : 0;
 		ofZone[zone + NR_PAGETABLE]! += _mapcount[page] < -1 && isTable(page) ? 1 : 0;
-	}
+	};
+	for (const [start, end] of spans)
+		for (let pfn = start; pfn < end; pfn++)
+			count(pfn as page);
 	checkVmstat(census, ofNode, ofZone);
 	checkMemcgs(ofMemcg, charged);
 }
@@ -988,7 +1040,7 @@ export function checkInvariants(): void {
 	try {
 		const census = new Census();
 		checkPages(census);
-		checkLru();
+		checkLru(census);
 		checkSwap(census);
 		checkCounters(census);
 		checkTlb();
