@@ -33,10 +33,14 @@ const texts = ({ machine, statements }: Program) =>
 	[JSON.stringify(machine), ...statements.map(({ text }) => text)];
 
 describe('the emulator shows what a real kernel did', () => {
-	/* The invariants of the same programs on 5.10 are held there. */
+	/*
+	 * With the invariants after each statement where no other test runs the same program on the
+	 * same kernel with them: test/litmus.test.ts has those of topics on 5.10.223.
+	 */
+	const isHeldElsewhere = (file: string) => file.endsWith('.6.1.json') ||
+		file.endsWith('.5.10.json') && !/^(?:history|eras)\//.test(file);
 	test.each(recordings)('%s', (file) => {
-		const { fields, first, recording } =
-			replay(folder, file, !file.endsWith('.6.1.json'));
+		const { fields, first, recording } = replay(folder, file, !isHeldElsewhere(file));
 		const { statements } = recording.program;
 
 		expect(first && { line: statements[first.place]!.span.line,
